@@ -1,0 +1,37 @@
+//! What Mintaka stores and how: values, declarations, filters, batches, the storage contract, and the store in front of it.
+//!
+//! No I/O happens here. [`Backend`] is what a storage author implements; [`Store`] is what everything else uses.
+
+extern crate self as mintaka_core;
+#[doc(hidden)]
+pub use serde;
+
+mod backend;
+mod batch;
+mod clock;
+mod error;
+mod filter;
+mod judge;
+pub mod memory;
+mod query;
+mod record;
+pub mod records;
+mod schema;
+mod store;
+mod time;
+mod value;
+
+pub use backend::{Backend, Caps, Durability, Heads};
+pub use batch::{Batch, Batches, Change, Condition, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part, Sum, plus};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::Error;
+pub use filter::{Cmp, Filter};
+pub use judge::{Rows, Stamp, Write, judge};
+pub use query::{Aggregate, Direction, Each, Group, Measure, Query};
+#[doc(hidden)]
+pub use record::column_name;
+pub use record::{Record, Versioned};
+pub use schema::{Col, ColumnDef, Index, Row, Table};
+pub use store::Store;
+pub use time::Time;
+pub use value::{Field, Json, Kind, Ordered, Tags, Value};

@@ -1,0 +1,77 @@
+//! Flow runs and their inputs.
+
+use uuid::Uuid;
+
+use crate::records::StateType;
+use crate::{Json, Tags, Time, record};
+
+record! {
+    /// A run of a flow.
+    pub struct FlowRun in "flow_run", columns flow_run {
+        id: Uuid,
+        created: Time,
+        updated: Time,
+        name: String,
+        flow_id: Uuid,
+        state_id: Option<Uuid>,
+        /// Kept after the deployment is deleted.
+        deployment_id: Option<Uuid>,
+        work_queue_id: Option<Uuid>,
+        work_queue_name: Option<String>,
+        flow_version: Option<String>,
+        deployment_version: Option<String>,
+        parameters: Json,
+        idempotency_key: Option<String>,
+        context: Json,
+        empirical_policy: Json,
+        tags: Tags,
+        labels: Json,
+        parent_task_run_id: Option<Uuid>,
+        state_type: Option<StateType>,
+        state_name: Option<String>,
+        #[internal] state_timestamp: Option<Time>,
+        run_count: i64,
+        expected_start_time: Option<Time>,
+        next_scheduled_start_time: Option<Time>,
+        start_time: Option<Time>,
+        end_time: Option<Time>,
+        /// Seconds in RUNNING so far, without the interval that still runs.
+        total_run_time: f64,
+        auto_scheduled: bool,
+        infrastructure_document_id: Option<Uuid>,
+        infrastructure_pid: Option<String>,
+        created_by: Option<Json>,
+        job_variables: Option<Json>,
+        /// start_time, else expected_start_time.
+        #[internal] sort_time: Option<Time>,
+        /// Seconds from expected_start_time to start_time, 0 if it started early; null before it started.
+        #[internal] start_delay: Option<f64>,
+        /// The flow run of `parent_task_run_id`.
+        #[internal] parent_flow_run_id: Option<Uuid>,
+    }
+    key (id);
+    unique (flow_id, idempotency_key);
+    index "ix_flow_run__state_type_next" (state_type, next_scheduled_start_time);
+    index "ix_flow_run__deployment_state_next" (deployment_id, state_type, next_scheduled_start_time);
+    index "ix_flow_run__work_queue_state_next" (work_queue_id, state_type, next_scheduled_start_time);
+    index "ix_flow_run__expected_start_time" (expected_start_time);
+    index "ix_flow_run__sort_time" (sort_time);
+    index "ix_flow_run__flow_id_sort_time" (flow_id, sort_time);
+    index "ix_flow_run__parent_task_run_id" (parent_task_run_id);
+    index "ix_flow_run__tags" (tags, sort_time);
+}
+
+record! {
+    /// A value that somebody sends to a flow run.
+    pub struct FlowRunInput in "flow_run_input", columns flow_run_input {
+        id: Uuid,
+        created: Time,
+        updated: Time,
+        flow_run_id: Uuid,
+        key: String,
+        value: String,
+        sender: Option<String>,
+    }
+    key (id);
+    unique (flow_run_id, key);
+}

@@ -1,0 +1,145 @@
+//! Instants: microseconds since 1970 in UTC, the one precision that every engine keeps.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant, in whole microseconds since 1970-01-01T00:00:00Z.
+///
+/// On the wire it is RFC 3339 text in UTC with six digits (`2026-11-24T04:50:33.753740Z`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(i64);
+
+impl Time {
+    /// The latest instant that every engine can hold (year 9999).
+    pub const MAX: Time = Time(253_402_300_799_999_999);
+    /// The earliest instant that every engine can hold (year 1).
+    pub const MIN: Time = Time(-62_135_596_800_000_000);
+
+    /// From microseconds since 1970, clamped to the years 1 to 9999.
+    pub const fn from_micros(micros: i64) -> Time {
+        if micros > Time::MAX.0 {
+            Time::MAX
+        } else if micros < Time::MIN.0 {
+            Time::MIN
+        } else {
+            Time(micros)
+        }
+    }
+
+    /// Microseconds since 1970.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The wall clock of this process. Use a [`Clock`](crate::Clock) wherever time decides something.
+    pub fn system() -> Time {
+        Time::from_micros(Utc::now().timestamp_micros())
+    }
+
+    /// Parses RFC 3339, and the looser ISO 8601 spellings that clients send; without a zone it is UTC.
+    pub fn parse(text: &str) -> Option<Time> {
+        let text = text.trim();
+        if let Ok(t) = DateTime::parse_from_rfc3339(text) {
+            return Some(t.with_timezone(&Utc).into());
+        }
+        for format in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
+            if let Ok(t) = DateTime::parse_from_str(text, format) {
+                return Some(t.with_timezone(&Utc).into());
+            }
+        }
+        for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
+            if let Ok(t) = NaiveDateTime::parse_from_str(text, format) {
+                return Some(t.and_utc().into());
+            }
+        }
+        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc().into())
+    }
+
+    /// This instant as chrono's type.
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default()
+    }
+
+    /// Seconds from `earlier` to `self`; negative if `earlier` is later.
+    pub fn seconds_since(self, earlier: Time) -> f64 {
+        (self.0 - earlier.0) as f64 / 1e6
+    }
+
+    /// This instant moved by some seconds (negative moves back), rounded to microseconds.
+    pub fn plus_seconds(self, seconds: f64) -> Time {
+        Time::from_micros(self.0.saturating_add((seconds * 1e6).round() as i64))
+    }
+
+    /// This instant moved by some microseconds.
+    pub const fn plus_micros(self, micros: i64) -> Time {
+        Time::from_micros(self.0.saturating_add(micros))
+    }
+}
+
+impl From<DateTime<Utc>> for Time {
+    fn from(t: DateTime<Utc>) -> Time {
+        Time::from_micros(t.timestamp_micros())
+    }
+}
+
+impl std::ops::Add<Duration> for Time {
+    type Output = Time;
+    fn add(self, d: Duration) -> Time {
+        self.plus_micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+impl std::ops::Sub<Duration> for Time {
+    type Output = Time;
+    fn sub(self, d: Duration) -> Time {
+        Time::from_micros(self.0.saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        Time::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a date and time")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_clients_are_read_and_written_in_one_form() {
+        for text in [
+            "2026-11-24T04:50:33.753740Z",
+            "2026-11-24T04:50:33.753740+00:00",
+            "2026-11-24T05:50:33.753740+01:00",
+            "2026-11-24 04:50:33.753740+0000",
+            "2026-11-24T04:50:33.753740",
+        ] {
+            let time = Time::parse(text).expect(text);
+            assert_eq!(time.to_string(), "2026-11-24T04:50:33.753740Z", "{text}");
+        }
+        assert_eq!(Time::parse("next week"), None);
+    }
+}
