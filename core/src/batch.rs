@@ -72,7 +72,9 @@ impl Sum {
             ([], None) => Value::Null,
             ([], Some(constant)) => constant.clone(),
             ([one], None) => at(one),
-            (columns, constant) => columns.iter().map(at).chain(constant.clone()).reduce(|a, b| plus(&a, &b)).unwrap_or(Value::Null),
+            (columns, constant) => {
+                columns.iter().map(at).chain(constant.clone()).reduce(|a, b| plus(&a, &b)).unwrap_or(Value::Null)
+            }
         }
     }
 }
@@ -194,7 +196,11 @@ impl Change {
 }
 
 fn own(column: &Col, table: &Table) -> Result<(), Error> {
-    if column.table == table { Ok(()) } else { Err(Error::Invalid(format!("{column:?} in a change of {}", table.name))) }
+    if column.table == table {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("{column:?} in a change of {}", table.name)))
+    }
 }
 
 /// What must hold of the store for a batch to be applied.
@@ -250,7 +256,10 @@ impl Op {
     /// The table that it changes.
     pub fn table(&self) -> &'static Table {
         match self {
-            Op::Insert { table, .. } | Op::Upsert { table, .. } | Op::Update { table, .. } | Op::Delete { table, .. } => table,
+            Op::Insert { table, .. }
+            | Op::Upsert { table, .. }
+            | Op::Update { table, .. }
+            | Op::Delete { table, .. } => table,
         }
     }
 }
@@ -300,7 +309,13 @@ impl Batch {
     /// Inserts, or changes the row that has the unique key (or the primary key where the table has no unique one).
     pub fn upsert<R: Record>(mut self, record: R, update: Change, when: Vec<Condition>) -> Batch {
         let table = R::TABLE;
-        self.ops.push(Op::Upsert { table, by_unique: table.unique.is_some(), values: record.into_values(), update, when });
+        self.ops.push(Op::Upsert {
+            table,
+            by_unique: table.unique.is_some(),
+            values: record.into_values(),
+            update,
+            when,
+        });
         self
     }
     /// Changes a row; skipped if it is missing.
@@ -343,7 +358,9 @@ impl Batch {
         }
         for guard in &self.guards {
             match guard {
-                Guard::Version(table, key, _) | Guard::Present(table, key) | Guard::Absent(table, key) => key.check(table)?,
+                Guard::Version(table, key, _) | Guard::Present(table, key) | Guard::Absent(table, key) => {
+                    key.check(table)?
+                }
             }
         }
         for (n, op) in self.ops.iter().enumerate() {

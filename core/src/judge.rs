@@ -93,7 +93,11 @@ impl Overlay<'_> {
         let row = self.rows.find(table, &Key::Unique(unique.to_vec()))?;
         let mut primary = row.as_ref().map(|r| table.key_of(&r.values));
         if let (Some(key), Some(row)) = (&primary, row) {
-            let slot = self.slots.entry(id(table, key)).or_insert_with(|| Slot { table, now: Some(row.clone()), before: Some(row) });
+            let slot = self.slots.entry(id(table, key)).or_insert_with(|| Slot {
+                table,
+                now: Some(row.clone()),
+                before: Some(row),
+            });
             // The row may have been changed or deleted by an earlier batch before its unique key was asked for.
             let holds_still = slot.now.as_ref().and_then(|r| table.unique_of(&r.values)).as_deref() == Some(unique);
             if !holds_still {
@@ -117,8 +121,10 @@ impl Overlay<'_> {
 
     fn put(&mut self, table: &'static Table, key: &[Value], row: Option<Row>) -> Result<(), Error> {
         let old = self.slot(table, key)?.now.clone();
-        let (old_unique, new_unique) =
-            (old.as_ref().and_then(|r| table.unique_of(&r.values)), row.as_ref().and_then(|r| table.unique_of(&r.values)));
+        let (old_unique, new_unique) = (
+            old.as_ref().and_then(|r| table.unique_of(&r.values)),
+            row.as_ref().and_then(|r| table.unique_of(&r.values)),
+        );
         if old_unique != new_unique {
             if let Some(unique) = old_unique {
                 self.put_unique(table, &unique, None)?;
@@ -133,7 +139,12 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    fn put_unique(&mut self, table: &'static Table, unique: &[Value], primary: Option<Vec<Value>>) -> Result<(), Error> {
+    fn put_unique(
+        &mut self,
+        table: &'static Table,
+        unique: &[Value],
+        primary: Option<Vec<Value>>,
+    ) -> Result<(), Error> {
         let old = self.primary_of(table, unique)?;
         let uid = id(table, unique);
         self.unique.insert(uid.clone(), primary);
@@ -241,7 +252,12 @@ fn judge_one(batch: &Batch, overlay: &mut Overlay<'_>, stamp: &mut Stamp) -> Res
     Ok(Verdict::Committed(done))
 }
 
-fn insert(table: &'static Table, mut values: Vec<Value>, overlay: &mut Overlay<'_>, stamp: &mut Stamp) -> Result<Done, Error> {
+fn insert(
+    table: &'static Table,
+    mut values: Vec<Value>,
+    overlay: &mut Overlay<'_>,
+    stamp: &mut Stamp,
+) -> Result<Done, Error> {
     if let Some((writer, seq)) = table.stream {
         stamp.seq += 1;
         values[writer] = Value::Int(stamp.writer);
@@ -257,7 +273,12 @@ fn skipped(table: &Table, row: Option<&Row>) -> Done {
 }
 
 /// Applies one op; the inner `Err` is a conflict with the row it is about.
-fn apply(op: &Op, done: &[Done], overlay: &mut Overlay<'_>, stamp: &mut Stamp) -> Result<Result<Done, Option<Row>>, Error> {
+fn apply(
+    op: &Op,
+    done: &[Done],
+    overlay: &mut Overlay<'_>,
+    stamp: &mut Stamp,
+) -> Result<Result<Done, Option<Row>>, Error> {
     match op {
         Op::Insert { table, values, on_exists } => {
             let values = resolve(values, done)?;
@@ -347,8 +368,21 @@ fn net(slots: BTreeMap<Id, Slot>) -> Vec<Write> {
             (None, Some(row)) => inserts.push(Write::Insert(slot.table, row)),
             (Some(row), None) => deletes.push(Write::Delete(slot.table, slot.table.key_of(&row.values), row)),
             (Some(old), Some(row)) if old != row => {
-                let columns = row.values.iter().enumerate().filter(|&(i, v)| *v != old.values[i]).map(|(i, v)| (i, v.clone())).collect();
-                updates.push(Write::Update { table: slot.table, key: slot.table.key_of(&row.values), version: row.version, columns, row, old });
+                let columns = row
+                    .values
+                    .iter()
+                    .enumerate()
+                    .filter(|&(i, v)| *v != old.values[i])
+                    .map(|(i, v)| (i, v.clone()))
+                    .collect();
+                updates.push(Write::Update {
+                    table: slot.table,
+                    key: slot.table.key_of(&row.values),
+                    version: row.version,
+                    columns,
+                    row,
+                    old,
+                });
             }
             _ => {}
         }

@@ -22,7 +22,9 @@ mod time;
 mod value;
 
 pub use backend::{Backend, Caps, Durability, Heads};
-pub use batch::{Batch, Batches, Change, Condition, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part, Sum, plus};
+pub use batch::{
+    Batch, Batches, Change, Condition, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part, Sum, plus,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
 pub use filter::{Cmp, Filter};

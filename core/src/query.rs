@@ -46,7 +46,16 @@ pub struct Each {
 impl Query {
     /// All rows of a table, by primary key, at most 200.
     pub fn of(table: &'static Table) -> Query {
-        Query { table, filter: Filter::all(), order: Vec::new(), limit: 200, offset: 0, after: None, columns: None, each: None }
+        Query {
+            table,
+            filter: Filter::all(),
+            order: Vec::new(),
+            limit: 200,
+            offset: 0,
+            after: None,
+            columns: None,
+            each: None,
+        }
     }
     /// With this filter.
     pub fn filter(mut self, filter: Filter) -> Query {
@@ -94,7 +103,11 @@ impl Query {
     pub fn check(&self) -> Result<(), Error> {
         self.filter.check(self.table)?;
         let own = |c: &Col| {
-            if c.table == self.table { Ok(()) } else { Err(Error::Invalid(format!("{c:?} in a query of {}", self.table.name))) }
+            if c.table == self.table {
+                Ok(())
+            } else {
+                Err(Error::Invalid(format!("{c:?} in a query of {}", self.table.name)))
+            }
         };
         self.order.iter().try_for_each(|(c, _)| own(c))?;
         self.columns.iter().flatten().try_for_each(own)?;
@@ -105,7 +118,11 @@ impl Query {
         if let Some(after) = &self.after {
             let order = self.full_order();
             if after.len() != order.len() {
-                return Err(Error::Invalid(format!("a position of {} values, the order has {}", after.len(), order.len())));
+                return Err(Error::Invalid(format!(
+                    "a position of {} values, the order has {}",
+                    after.len(),
+                    order.len()
+                )));
             }
             for ((column, _), value) in order.iter().zip(after) {
                 if !value.is_null() {
@@ -180,7 +197,11 @@ impl Aggregate {
     pub fn check(&self) -> Result<(), Error> {
         self.filter.check(self.table)?;
         let own = |c: &Col| {
-            if c.table == self.table { Ok(()) } else { Err(Error::Invalid(format!("{c:?} in an aggregate of {}", self.table.name))) }
+            if c.table == self.table {
+                Ok(())
+            } else {
+                Err(Error::Invalid(format!("{c:?} in an aggregate of {}", self.table.name)))
+            }
         };
         for group in &self.by {
             match group {
@@ -196,7 +217,11 @@ impl Aggregate {
         for measure in &self.measures {
             match measure {
                 Measure::Count => {}
-                Measure::Sum(c) | Measure::SumSince(c, _) | Measure::Min(c) | Measure::Max(c) | Measure::CountDistinct(c) => own(c)?,
+                Measure::Sum(c)
+                | Measure::SumSince(c, _)
+                | Measure::Min(c)
+                | Measure::Max(c)
+                | Measure::CountDistinct(c) => own(c)?,
             }
         }
         if self.order.iter().any(|&(i, _)| i >= self.by.len() + self.measures.len()) {

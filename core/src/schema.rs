@@ -136,7 +136,12 @@ impl Table {
     /// [`Error::Invalid`], as [`Table::check`], or if the number of values is another.
     pub fn check_row(&self, values: &[Value]) -> Result<(), Error> {
         if values.len() != self.columns.len() {
-            return Err(Error::Invalid(format!("{} takes {} values, not {}", self.name, self.columns.len(), values.len())));
+            return Err(Error::Invalid(format!(
+                "{} takes {} values, not {}",
+                self.name,
+                self.columns.len(),
+                values.len()
+            )));
         }
         values.iter().enumerate().try_for_each(|(i, v)| self.check(i, v))
     }

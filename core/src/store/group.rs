@@ -96,7 +96,8 @@ async fn run(backend: Arc<dyn Backend>, mut queue: mpsc::Receiver<Waiting>, comm
             }
             Ok(_) => {
                 for (reply, _room) in replies {
-                    let _ = reply.send(Err(Error::Corrupt("the backend answered for another number of batches".into())));
+                    let _ =
+                        reply.send(Err(Error::Corrupt("the backend answered for another number of batches".into())));
                 }
             }
             Err(error) => {

@@ -103,7 +103,12 @@ impl Store {
             return Ok(Vec::new());
         }
         let keys = ids.iter().map(|&id| Key::id(id)).collect();
-        self.backend.get(R::TABLE, keys).await?.into_iter().map(|row| row.map(Versioned::from_row).transpose()).collect()
+        self.backend
+            .get(R::TABLE, keys)
+            .await?
+            .into_iter()
+            .map(|row| row.map(Versioned::from_row).transpose())
+            .collect()
     }
 
     /// The records that a query selects. The query must not name columns.
