@@ -1,1 +1,3 @@
-//! mintaka-orchestration
+//! Orchestration: what may happen to a run, and the operations of the domain over a store.
+
+pub mod ops;
