@@ -36,4 +36,4 @@ pub use record::{Record, Versioned};
 pub use schema::{Col, ColumnDef, Index, Row, Table};
 pub use store::Store;
 pub use time::Time;
-pub use value::{Field, Json, Kind, Ordered, Tags, Value};
+pub use value::{Field, Json, Kind, Ordered, Tags, TextEnum, Value};

@@ -6,6 +6,8 @@ use crate::{Error, Row, Table, Value};
 pub trait Record: Sized + Clone + Send + Sync + 'static {
     /// The table.
     const TABLE: &'static Table;
+    /// Name of the type, as in the API's document.
+    const NAME: &'static str;
     /// All values in declared order.
     fn into_values(self) -> Vec<Value>;
     /// From all values in declared order.
@@ -107,6 +109,7 @@ macro_rules! record {
 
         impl $crate::Record for $name {
             const TABLE: &'static $crate::Table = &$module::TABLE;
+            const NAME: &'static str = stringify!($name);
             fn into_values(self) -> Vec<$crate::Value> {
                 vec![ $( $crate::Field::into_value(self.$field) ),+ ]
             }

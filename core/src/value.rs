@@ -310,6 +310,16 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// An enumeration that is stored and sent as text. Made by [`text_enum!`](crate::text_enum).
+pub trait TextEnum: Copy + Send + Sync + 'static {
+    /// Name of the type, as in the API's document.
+    const NAME: &'static str;
+    /// The texts of all values, in declared order.
+    fn texts() -> Vec<&'static str>;
+    /// The value that has this text.
+    fn from_text(text: &str) -> Option<Self>;
+}
+
 /// Declares an enumeration that is stored and sent as text.
 #[macro_export]
 macro_rules! text_enum {
@@ -325,6 +335,11 @@ macro_rules! text_enum {
             pub const fn as_str(self) -> &'static str { match self { $($name::$variant => $text),+ } }
             /// The value that has this text.
             pub fn parse(text: &str) -> Option<$name> { match text { $($text => Some($name::$variant),)+ _ => None } }
+        }
+        impl $crate::TextEnum for $name {
+            const NAME: &'static str = stringify!($name);
+            fn texts() -> Vec<&'static str> { vec![$($text),+] }
+            fn from_text(text: &str) -> Option<$name> { $name::parse(text) }
         }
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result { f.write_str(self.as_str()) }
