@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::filter::Cmp;
+use crate::filter::{Cmp, comparable};
 use crate::{Col, Error, Kind, Record, Row, Table, Value};
 
 /// How a row is found: by its primary or by its unique key.
@@ -34,6 +34,9 @@ impl Key {
         };
         if values.len() != ordinals.len() || values.iter().any(Value::is_null) {
             return Err(Error::Invalid(format!("incomplete key of {}", table.name)));
+        }
+        if values.iter().any(|v| matches!(v, Value::IdOf(_))) {
+            return Err(Error::Invalid(format!("a key of {} refers to another op", table.name)));
         }
         ordinals.iter().zip(values).try_for_each(|(&i, v)| table.check(i, v))
     }
@@ -117,7 +120,12 @@ impl Condition {
     fn check(&self, table: &Table) -> Result<(), Error> {
         match self {
             Condition::Not(c) => c.check(table),
-            Condition::Compare(a, _, b) => a.columns.iter().chain(&b.columns).try_for_each(|c| own(c, table)),
+            Condition::Compare(a, _, b) => {
+                if [a, b].iter().any(|sum| matches!(sum.constant, Some(Value::IdOf(_)))) {
+                    return Err(Error::Invalid("a condition refers to another op".into()));
+                }
+                a.columns.iter().chain(&b.columns).try_for_each(|c| own(c, table))
+            }
         }
     }
 }
@@ -183,6 +191,12 @@ impl Change {
                 return Err(Error::Invalid(format!("{c:?} is part of the primary key and never changes")));
             }
         }
+        for (c, v) in &self.max {
+            if matches!(v, Value::IdOf(_)) {
+                return Err(Error::Invalid(format!("{c:?} is raised to the id of another op")));
+            }
+            comparable(c)?;
+        }
         for (c, _) in &self.add {
             if !matches!(c.def().kind, Kind::Int | Kind::Float) {
                 return Err(Error::Invalid(format!("{c:?} is no number")));
@@ -224,6 +238,7 @@ pub enum OnExists {
 }
 
 /// One change.
+#[allow(missing_docs)] // `table`, `key`, `values` and the like are their types' names
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// A new row, with all values in declared order. The backend stamps the stream columns.
@@ -355,6 +370,7 @@ impl Batch {
     pub fn check(&self) -> Result<(), Error> {
         if let Some((table, values)) = &self.once {
             table.check_row(values)?;
+            check_refs(values, 0)?;
         }
         for guard in &self.guards {
             match guard {
@@ -376,11 +392,13 @@ impl Batch {
                         return Err(Error::Invalid(format!("{} has no unique key", table.name)));
                     }
                     update.check(table)?;
+                    update.set.iter().try_for_each(|(_, v)| check_ref(v, n))?;
                     when.iter().try_for_each(|c| c.check(table))?;
                 }
                 Op::Update { table, key, require, when, change } => {
                     key.check(table)?;
                     change.check(table)?;
+                    change.set.iter().try_for_each(|(_, v)| check_ref(v, n))?;
                     require.iter().chain(when).try_for_each(|c| c.check(table))?;
                 }
                 Op::Delete { table, key } => key.check(table)?,
@@ -408,8 +426,12 @@ impl Batch {
 }
 
 fn check_refs(values: &[Value], op: usize) -> Result<(), Error> {
-    match values.iter().find_map(|v| if let Value::IdOf(n) = v { Some(*n) } else { None }) {
-        Some(n) if n >= op => Err(Error::Invalid(format!("op {op} refers to op {n}, which is not before it"))),
+    values.iter().try_for_each(|value| check_ref(value, op))
+}
+
+fn check_ref(value: &Value, op: usize) -> Result<(), Error> {
+    match value {
+        Value::IdOf(n) if *n >= op => Err(Error::Invalid(format!("op {op} refers to op {n}, which is not before it"))),
         _ => Ok(()),
     }
 }

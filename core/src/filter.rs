@@ -141,15 +141,16 @@ impl Filter {
             Filter::Not(f) => f.check_at(table, depth),
             Filter::Compare(c, _, v) => {
                 own(c)?;
-                comparable(c, v)
+                comparable_with(c, v)
             }
             Filter::CompareColumns(a, _, b) => {
                 own(a)?;
+                comparable(a)?;
                 of_kind(b, a.def().kind)
             }
             Filter::In(c, values) => {
                 own(c)?;
-                values.iter().try_for_each(|v| comparable(c, v))
+                values.iter().try_for_each(|v| comparable_with(c, v))
             }
             Filter::IsNull(c) => own(c),
             Filter::Like(columns, _) | Filter::Contains(columns, _) => {
@@ -162,6 +163,7 @@ impl Filter {
             Filter::TagsAny(c, _) | Filter::TagsAll(c, _) | Filter::TagsEmpty(c) => of_kind(c, Kind::Tags),
             Filter::Has { from, to, filter } => {
                 own(from)?;
+                comparable(from)?;
                 if depth == 3 {
                     return Err(Error::Invalid("relations more than three deep".into()));
                 }
@@ -174,13 +176,18 @@ impl Filter {
     }
 }
 
-fn comparable(column: &Col, value: &Value) -> Result<(), Error> {
-    let kind = column.def().kind;
-    if matches!(kind, Kind::Json | Kind::Tags) {
-        return Err(Error::Invalid(format!("{column:?} cannot be compared")));
+/// Checks that a column has an order: JSON and tags have none.
+pub(crate) fn comparable(column: &Col) -> Result<(), Error> {
+    match column.def().kind {
+        Kind::Json | Kind::Tags => Err(Error::Invalid(format!("{column:?} cannot be compared"))),
+        _ => Ok(()),
     }
+}
+
+fn comparable_with(column: &Col, value: &Value) -> Result<(), Error> {
+    comparable(column)?;
     match value.kind() {
-        Some(k) if k == kind => Ok(()),
+        Some(k) if k == column.def().kind => Ok(()),
         None if value.is_null() => Ok(()),
         _ => Err(Error::Invalid(format!("{column:?} compared with {value:?}"))),
     }

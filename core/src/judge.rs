@@ -356,6 +356,7 @@ fn resolve_one(value: &Value, done: &[Done]) -> Result<Value, Error> {
             .get(*n)
             .and_then(|d| d.key.as_ref())
             .and_then(|k| k.first().cloned())
+            .filter(|id| matches!(id, Value::Uuid(_)))
             .ok_or_else(|| Error::Invalid(format!("op {n} made or found no row"))),
         other => Ok(other.clone()),
     }

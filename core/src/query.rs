@@ -1,6 +1,7 @@
 //! Reading: selections and aggregates.
 
-use crate::{Col, Error, Filter, Table, Time, Value};
+use crate::filter::comparable;
+use crate::{Col, Error, Filter, Kind, Table, Time, Value};
 
 /// Direction of an order. Null is the least value: first ascending, last descending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +38,10 @@ pub struct Query {
 pub struct Each {
     /// The column that splits the rows into groups.
     pub column: Col,
-    /// The groups to read.
+    /// The groups to read. One that is null selects nothing, as null equals nothing.
     pub values: Vec<Value>,
-    /// At most so many rows of each group, in the query's order. Groups come in the order of `values`.
+    /// At most so many rows of each group, in the query's order. Groups come in the order of `values`; the query's
+    /// `limit` does not count, and `offset` and `after` must not be given.
     pub k: u64,
 }
 
@@ -109,11 +111,15 @@ impl Query {
                 Err(Error::Invalid(format!("{c:?} in a query of {}", self.table.name)))
             }
         };
-        self.order.iter().try_for_each(|(c, _)| own(c))?;
+        self.order.iter().try_for_each(|(c, _)| own(c).and_then(|()| comparable(c)))?;
         self.columns.iter().flatten().try_for_each(own)?;
         if let Some(each) = &self.each {
             own(&each.column)?;
-            each.values.iter().filter(|v| !v.is_null()).try_for_each(|v| self.table.check(each.column.ordinal, v))?;
+            comparable(&each.column)?;
+            each.values.iter().try_for_each(|v| self.check_value(each.column, v))?;
+            if self.offset > 0 || self.after.is_some() {
+                return Err(Error::Invalid("groups are read from their start: no offset, no position".into()));
+            }
         }
         if let Some(after) = &self.after {
             let order = self.full_order();
@@ -125,12 +131,18 @@ impl Query {
                 )));
             }
             for ((column, _), value) in order.iter().zip(after) {
-                if !value.is_null() {
-                    self.table.check(column.ordinal, value)?;
-                }
+                self.check_value(*column, value)?;
             }
         }
         Ok(())
+    }
+
+    fn check_value(&self, column: Col, value: &Value) -> Result<(), Error> {
+        match value {
+            Value::Null => Ok(()),
+            Value::IdOf(_) => Err(Error::Invalid("a query refers to an op".into())),
+            value => self.table.check(column.ordinal, value),
+        }
     }
 }
 
@@ -205,10 +217,10 @@ impl Aggregate {
         };
         for group in &self.by {
             match group {
-                Group::Column(c) => own(c)?,
+                Group::Column(c) => own(c).and_then(|()| comparable(c))?,
                 Group::Bucket { column, width, .. } => {
                     own(column)?;
-                    if *width <= 0 || column.def().kind != crate::Kind::Time {
+                    if *width <= 0 || column.def().kind != Kind::Time {
                         return Err(Error::Invalid("a bucket needs a time column and a width above 0".into()));
                     }
                 }
@@ -217,16 +229,24 @@ impl Aggregate {
         for measure in &self.measures {
             match measure {
                 Measure::Count => {}
-                Measure::Sum(c)
-                | Measure::SumSince(c, _)
-                | Measure::Min(c)
-                | Measure::Max(c)
-                | Measure::CountDistinct(c) => own(c)?,
+                Measure::Sum(c) => own(c).and_then(|()| of_kind(c, &[Kind::Int, Kind::Float]))?,
+                Measure::SumSince(c, _) => own(c).and_then(|()| of_kind(c, &[Kind::Time]))?,
+                Measure::Min(c) | Measure::Max(c) | Measure::CountDistinct(c) => {
+                    own(c).and_then(|()| comparable(c))?;
+                }
             }
         }
         if self.order.iter().any(|&(i, _)| i >= self.by.len() + self.measures.len()) {
             return Err(Error::Invalid("an order by an output that is not there".into()));
         }
         Ok(())
+    }
+}
+
+fn of_kind(column: &Col, kinds: &[Kind]) -> Result<(), Error> {
+    if kinds.contains(&column.def().kind) {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("{column:?} is of none of the kinds {kinds:?}")))
     }
 }

@@ -77,6 +77,7 @@ macro_rules! record {
         $( stream ( $writer:ident, $seq:ident ); )?
     ) => {
         $(#[$doc])*
+        #[allow(missing_docs)] // a field is the column of its name
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $( $(#[doc = $fdoc])* pub $field: $type ),+ }
 
@@ -85,7 +86,7 @@ macro_rules! record {
         pub mod $module {
             #[allow(unused_imports)]
             use super::*;
-            #[allow(non_camel_case_types, clippy::enum_variant_names)]
+            #[allow(non_camel_case_types, dead_code, clippy::enum_variant_names)] // positions of the columns
             #[repr(usize)]
             enum Ordinal { $( $field ),+ }
             $( #[doc = concat!("Column `", stringify!($field), "`.")]

@@ -59,9 +59,9 @@ impl Value {
         Value::Text(without_nul(text.into()))
     }
 
-    /// A float; one that is not finite becomes 0.
+    /// A float; one that is not finite becomes 0, and so does the negative zero, which engines do not keep apart.
     pub fn float(x: f64) -> Value {
-        Value::Float(if x.is_finite() { x } else { 0.0 })
+        Value::Float(if x.is_finite() && x != 0.0 { x } else { 0.0 })
     }
 
     /// True for [`Value::Null`].

@@ -6,22 +6,22 @@
 mod artifacts;
 mod blocks;
 mod deployments;
-mod events;
 mod flow_runs;
 mod flows;
 mod settings;
 mod states;
+mod streams;
 mod task_runs;
 mod work;
 
 pub use artifacts::*;
 pub use blocks::*;
 pub use deployments::*;
-pub use events::*;
 pub use flow_runs::*;
 pub use flows::*;
 pub use settings::*;
 pub use states::*;
+pub use streams::*;
 pub use task_runs::*;
 pub use work::*;
 

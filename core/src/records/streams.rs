@@ -6,7 +6,7 @@ use crate::{Json, Time, record};
 
 record! {
     /// Something that happened. A resent event has the same time and id, and so finds itself.
-    pub struct Event in "events", columns events {
+    pub struct Event in "events", columns event {
         occurred: Time,
         id: Uuid,
         event: String,
