@@ -1,1 +1,26 @@
-//! mintaka-http
+//! The HTTP layer of the API: bodies in and out, errors, redirects, compression, and the accept loop. Each is written
+//! once, here; resources only say what they do.
+
+mod context;
+mod error;
+mod input;
+mod layer;
+mod output;
+mod paging;
+mod serve;
+mod sort;
+mod view;
+mod wire;
+
+pub use context::{Client, Ctx, Settings};
+pub use error::{ApiError, Problem};
+pub use input::{Input, unknown_fields};
+pub use layer::{Layer, PREFIX};
+pub use output::{Bytes, Created, NoContent, Out, Raw};
+pub use paging::{Page, PageNumber, Paginated, list, number_of, read, refuse_past};
+pub use serve::{Limits, Server};
+pub use view::{Extra, NoExtra, View};
+pub use wire::{Choice, Duration, When};
+
+#[doc(hidden)]
+pub use poem_openapi;

@@ -1,0 +1,88 @@
+//! What every handler has: the store and the settings; and who is calling.
+
+use std::sync::Arc;
+
+use mintaka_core::Store;
+use mintaka_orchestration::caller::Caller;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Settings of the API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The default and the greatest `limit` of lists (wire: `PREFECT_SERVER_API_DEFAULT_LIMIT`).
+    pub default_limit: u64,
+    /// Whether `/events*` and `/automations*` exist for clients of the 2.x line.
+    pub events: bool,
+    /// A folder of JSON files with worker types that are added to the built-in collection.
+    pub collections: Option<std::path::PathBuf>,
+    /// Whether the built-in block types are registered when the server starts.
+    pub register_blocks: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { default_limit: 200, events: true, collections: None, register_blocks: true }
+    }
+}
+
+/// What every handler has. Cheap to clone.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The store.
+    pub store: Store,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Sockets and other tasks that the server waits for when it stops.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
+
+impl Ctx {
+    /// A context over a store.
+    pub fn new(store: Store, settings: Settings) -> Ctx {
+        Ctx { store, settings: Arc::new(settings), tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+}
+
+/// Who is calling, as the request's headers tell.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Client line, version and API version.
+    pub by: Caller,
+    /// The automation that calls, by id and name (wire: `Prefect-Automation-ID`, `Prefect-Automation-Name` in base64).
+    pub automation: Option<(String, Option<String>)>,
+    /// Whether the web UI calls (wire: `X-PREFECT-UI: true`): its polls do not count.
+    pub ui: bool,
+}
+
+impl Client {
+    /// Reads the headers of a request.
+    pub fn of(request: &Request) -> Client {
+        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+        Client {
+            by: Caller::from_headers(header("user-agent"), header("x-prefect-api-version")),
+            automation: header("prefect-automation-id")
+                .map(|id| (id.to_owned(), header("prefect-automation-name").map(str::to_owned))),
+            ui: header("x-prefect-ui").is_some_and(|v| v.eq_ignore_ascii_case("true")),
+        }
+    }
+
+    /// Whether a client of the 2.x line calls.
+    pub fn is_v2(&self) -> bool {
+        !self.by.is_v3()
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Client {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Client> {
+        Ok(Client::of(request))
+    }
+}

@@ -1,0 +1,171 @@
+//! What a client is told when a request fails. One type, and one place for every body.
+
+use mintaka_core::Error;
+use mintaka_orchestration::error::OpError;
+use poem::http::StatusCode;
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaResponses, Registry};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A failed request: status, body, and for some a time after which to try again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{status}: {body}")]
+pub struct ApiError {
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<f64>,
+}
+
+/// One fault of a request body (wire: an item of `exception_detail`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Where: `body`, then member names.
+    pub loc: Vec<String>,
+    /// What is wrong.
+    pub msg: String,
+    /// A short name of the kind of fault.
+    pub r#type: String,
+}
+
+impl Problem {
+    /// A value that breaks a rule of its member.
+    pub fn value(member: &str, msg: impl Into<String>) -> Problem {
+        Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into() }
+    }
+}
+
+impl ApiError {
+    /// `{"detail": …}`
+    pub fn detail(status: StatusCode, detail: impl Into<String>) -> ApiError {
+        ApiError::body(status, json!({"detail": detail.into()}))
+    }
+
+    /// `{"exception_message": …}`
+    pub fn message(status: StatusCode, message: impl Into<String>) -> ApiError {
+        ApiError::body(status, json!({"exception_message": message.into()}))
+    }
+
+    /// Any body.
+    pub fn body(status: StatusCode, body: Value) -> ApiError {
+        ApiError { status, body, retry_after: None }
+    }
+
+    /// 404 `{"detail": "Flow run not found"}` for `what` = "Flow run".
+    pub fn not_found(what: &str) -> ApiError {
+        ApiError::detail(StatusCode::NOT_FOUND, format!("{what} not found"))
+    }
+
+    /// 409 with a text of its own.
+    pub fn conflict(detail: impl Into<String>) -> ApiError {
+        ApiError::detail(StatusCode::CONFLICT, detail)
+    }
+
+    /// 409 for a unique or foreign key that does not hold.
+    pub fn integrity() -> ApiError {
+        ApiError::conflict(
+            "Data integrity conflict. This usually means a unique or foreign key constraint was violated. \
+             See server logs for details.",
+        )
+    }
+
+    /// 422 with a text of its own.
+    pub fn unprocessable(detail: impl Into<String>) -> ApiError {
+        ApiError::detail(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// 422 for a body that does not fit its schema.
+    pub fn invalid(problems: Vec<Problem>, request_body: Option<Value>) -> ApiError {
+        ApiError::body(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            json!({
+                "exception_message": "Invalid request received.",
+                "exception_detail": problems,
+                "request_body": request_body,
+            }),
+        )
+    }
+
+    /// 422 for one member of a body.
+    pub fn member(member: &str, msg: impl Into<String>) -> ApiError {
+        ApiError::invalid(vec![Problem::value(member, msg)], None)
+    }
+
+    /// 501 for what is not there yet.
+    pub fn not_yet(what: &str) -> ApiError {
+        ApiError::detail(StatusCode::NOT_IMPLEMENTED, format!("{what} is not available in this version of Mintaka."))
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> ApiError {
+        match error {
+            Error::Unavailable(why) => {
+                tracing::warn!(error = %why, "storage is unavailable");
+                ApiError {
+                    retry_after: Some(1.0),
+                    ..ApiError::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                }
+            }
+            Error::Indeterminate(why) => {
+                tracing::error!(error = %why, "the outcome of a write is unknown");
+                ApiError {
+                    retry_after: Some(1.0),
+                    ..ApiError::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                }
+            }
+            Error::Closed => ApiError {
+                retry_after: Some(1.0),
+                ..ApiError::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+            },
+            Error::Unsupported(what) => ApiError::detail(StatusCode::NOT_IMPLEMENTED, what),
+            other => {
+                tracing::error!(error = %other, "request failed");
+                ApiError::message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+        }
+    }
+}
+
+impl From<OpError> for ApiError {
+    fn from(error: OpError) -> ApiError {
+        match error {
+            OpError::NotFound(text) => ApiError::detail(StatusCode::NOT_FOUND, text),
+            OpError::Conflict(text) => ApiError::conflict(text),
+            OpError::Invalid(text) => ApiError::unprocessable(text),
+            OpError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl poem::error::ResponseError for ApiError {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+    fn as_response(&self) -> Response {
+        self.clone().into_response()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(self.status).content_type("application/json");
+        if let Some(seconds) = self.retry_after {
+            response = response.header("Retry-After", seconds.to_string());
+        }
+        response.body(self.body.to_string())
+    }
+}
+
+impl ApiResponse for ApiError {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: Vec::new() }
+    }
+    fn register(_: &mut Registry) {}
+}

@@ -1,0 +1,175 @@
+//! What surrounds every route: the API's prefix, version check, redirects to the other spelling of a slash, bodies of
+//! errors, and compression.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Body as _;
+use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::error::{ParseParamError, ParseRequestPayloadError};
+
+use crate::{ApiError, Problem};
+
+/// Where the API lives.
+pub const PREFIX: &str = "/api";
+
+/// Answers shorter than this many bytes are not compressed (wire: gzip from 500 bytes on).
+const GZIP_FROM: usize = 500;
+
+/// The least API version that is served (wire: `X-PREFECT-API-VERSION` below 0.8.0 is refused).
+const LEAST_API_VERSION: (u32, u32, u32) = (0, 8, 0);
+
+/// Wraps the whole of the API.
+pub struct Layer<E> {
+    inner: E,
+    /// Paths of the document that end in a slash, or do not, with parameters as `{}`.
+    paths: Arc<BTreeSet<String>>,
+}
+
+impl<E> Layer<E> {
+    /// Wraps `inner`; `paths` are those of the document, relative to [`PREFIX`].
+    pub fn new(inner: E, paths: impl IntoIterator<Item = String>) -> Layer<E> {
+        Layer { inner, paths: Arc::new(paths.into_iter().collect()) }
+    }
+
+    /// The other spelling of a path, if the document has it.
+    fn other_slash(&self, path: &str) -> Option<String> {
+        let inner = path.strip_prefix(PREFIX)?;
+        let other = match inner.strip_suffix('/') {
+            Some(shorter) => shorter.to_owned(),
+            None => format!("{inner}/"),
+        };
+        let known = self.paths.iter().any(|template| matches_template(template, &other));
+        known.then(|| format!("{PREFIX}{other}"))
+    }
+}
+
+fn matches_template(template: &str, path: &str) -> bool {
+    let (mut t, mut p) = (template.split('/'), path.split('/'));
+    loop {
+        match (t.next(), p.next()) {
+            (None, None) => return true,
+            (Some(t), Some(p)) if t == p || (t.starts_with('{') && !p.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+impl<E: Endpoint> Endpoint for Layer<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let uri = request.original_uri().clone();
+        let gzip = accepts_gzip(&request);
+        if let Err(refused) = check_api_version(&request, uri.path()) {
+            return Ok(refused.into_response());
+        }
+        let response = match self.inner.call(request).await {
+            Ok(response) => response.into_response(),
+            Err(error) if error.is::<NotFoundError>() => match self.other_slash(uri.path()) {
+                Some(path) => {
+                    let location = uri.query().map_or(path.clone(), |query| format!("{path}?{query}"));
+                    Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("Location", location).finish()
+                }
+                None => ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response(),
+            },
+            Err(error) => body_of(error),
+        };
+        Ok(if gzip { compressed(response).await } else { response })
+    }
+}
+
+fn body_of(error: poem::Error) -> Response {
+    if error.is::<MethodNotAllowedError>() {
+        ApiError::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
+    } else if error.is::<ParsePathError>() {
+        ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
+    } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
+        // A path parameter that is not what its route takes (an id that is no UUID) is a path that does not exist.
+        if fault.name == "id" || fault.name.ends_with("_id") {
+            return ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response();
+        }
+        let problem = Problem {
+            loc: vec!["query".into(), fault.name.into()],
+            msg: fault.reason.clone(),
+            r#type: "value_error".into(),
+        };
+        ApiError::invalid(vec![problem], None).into_response()
+    } else if let Some(fault) = error.downcast_ref::<ParseRequestPayloadError>() {
+        ApiError::member("body", fault.reason.clone()).into_response()
+    } else if error.is::<ApiError>() {
+        error.into_response()
+    } else {
+        let status = error.status();
+        if status.is_server_error() {
+            tracing::error!(%error, "request failed");
+            return ApiError::message(status, "Internal Server Error").into_response();
+        }
+        ApiError::detail(status, error.to_string()).into_response()
+    }
+}
+
+fn check_api_version(request: &Request, path: &str) -> Result<(), ApiError> {
+    let Some(header) = request.headers().get("x-prefect-api-version") else { return Ok(()) };
+    if path.ends_with("/health") || path.ends_with("/version") {
+        return Ok(());
+    }
+    let refuse = |why: String| ApiError::detail(StatusCode::BAD_REQUEST, why);
+    let text = header.to_str().unwrap_or_default();
+    let mut parts = text.split('.').map(|n| n.parse::<u32>().ok());
+    match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten(), parts.next()) {
+        (Some(a), Some(b), Some(c), None) if (a, b, c) >= LEAST_API_VERSION => Ok(()),
+        (Some(_), Some(_), Some(_), None) => {
+            let (a, b, c) = LEAST_API_VERSION;
+            Err(refuse(format!(
+                "The client speaks API version {text}, which is too old: this server needs {a}.{b}.{c} or newer. \
+                 Upgrade the client."
+            )))
+        }
+        _ => Err(refuse(format!("Invalid X-PREFECT-API-VERSION header format: expected x.y.z, received {text}"))),
+    }
+}
+
+fn accepts_gzip(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    accepts.split(',').any(|one| {
+        let mut parts = one.trim().split(';');
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
+            && !parts.any(|q| matches!(q.trim(), "q=0" | "q=0.0"))
+    })
+}
+
+async fn compressed(response: Response) -> Response {
+    if response.headers().contains_key(header::CONTENT_ENCODING) || response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        return response;
+    }
+    let (parts, body) = hyper::Response::from(response).into_parts();
+    let restored = |body: poem::Body| {
+        let mut response = body.into_response();
+        response.set_status(parts.status);
+        *response.headers_mut() = parts.headers;
+        response
+    };
+    if body.size_hint().exact().is_none_or(|size| size < GZIP_FROM as u64) {
+        return restored(body.into());
+    }
+    let Ok(body) = poem::Body::from(body).into_bytes().await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(1));
+    let Ok(packed) = encoder.write_all(&body).and_then(|()| encoder.finish()) else {
+        return restored(body.into());
+    };
+    let mut response = restored(packed.into());
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
