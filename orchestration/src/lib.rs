@@ -1,3 +1,15 @@
 //! Orchestration: what may happen to a run, and the operations of the domain over a store.
 
+pub mod caller;
+pub mod error;
 pub mod ops;
+pub mod rules;
+mod run_policy;
+mod state;
+mod verdict;
+
+pub use caller::{API_VERSION, Caller, ClientLine, parse_version};
+pub use error::OpError;
+pub use run_policy::{FlowRunPolicy, RetryDelay, RetryType, TaskRunPolicy};
+pub use state::{Proposed, State, StateDetails};
+pub use verdict::{Details, Status};
