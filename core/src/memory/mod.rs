@@ -9,6 +9,8 @@ mod commit;
 mod meets;
 mod select;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
