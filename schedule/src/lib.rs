@@ -54,7 +54,7 @@ pub enum Schedule {
     /// Every so many seconds or days.
     Interval(Interval),
     /// At the times that a cron expression names.
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// At the times that an iCalendar recurrence rule names.
     RRule(RRule),
     /// Never.
@@ -76,7 +76,7 @@ impl Schedule {
         if members.contains_key("interval") {
             Interval::read(members).map(Schedule::Interval)
         } else if members.contains_key("cron") {
-            Cron::read(members).map(Schedule::Cron)
+            Cron::read(members).map(|cron| Schedule::Cron(Box::new(cron)))
         } else if members.contains_key("rrule") {
             RRule::read(members).map(Schedule::RRule)
         } else {

@@ -52,6 +52,7 @@ record! {
     index "ix_deployment__created" (created);
     index "ix_deployment__name" (name);
     index "ix_deployment__updated" (updated);
+    index "ix_deployment__status" (status);
     index "ix_deployment__work_queue_id" (work_queue_id);
     index "ix_deployment__tags" (tags, created);
 }

@@ -49,6 +49,7 @@ record! {
     key (id);
     unique (name);
     index "ix_work_pool__type" (r#type);
+    index "ix_work_pool__status" (status);
 }
 
 record! {
@@ -70,6 +71,7 @@ record! {
     key (id);
     unique (work_pool_id, name);
     index "ix_work_queue__name" (name);
+    index "ix_work_queue__status" (status);
     index "ix_work_queue__work_pool_id_priority" (work_pool_id, priority);
 }
 

@@ -1,0 +1,329 @@
+//! What a poll for work is given, and what is noted of the poll.
+//!
+//! Finding due runs only reads. Nothing is claimed here: the claim is the transition to PENDING, which one caller wins.
+
+use std::collections::HashMap;
+
+use mintaka_core::records::{Deployment, FlowRun, PollStatus, StateType, WorkPool, WorkQueue, WorkStatus};
+use mintaka_core::records::{deployment, flow_run, work_queue};
+use mintaka_core::{
+    Aggregate, Batch, Change, Cmp, Col, Condition, Direction, Each, Error, Filter, Group, Key, Measure, Outcome, Query,
+    Record, Store, Time, Value, Versioned,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::run_policy::{FlowRunPolicy, RetryType};
+
+/// Most runs that one poll is given (wire: the default limit of lists).
+pub const MAX_DUE: u64 = 200;
+
+/// How old the note of a poll may get before it is written again. What reads it looks at minutes.
+const POLL_NOTE: f64 = 5.0;
+
+/// Which times of a run's schedule a poll asks for, and how many runs at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    /// Scheduled at this time or later.
+    pub after: Option<Time>,
+    /// Scheduled at this time or earlier.
+    pub before: Option<Time>,
+    /// At most so many runs.
+    pub limit: u64,
+}
+
+impl Wanted {
+    fn filter(&self) -> Filter {
+        let bound = |op, time: Option<Time>| {
+            time.map(|time| Filter::cmp(flow_run::next_scheduled_start_time, op, time))
+        };
+        let bounds = [bound(Cmp::Ge, self.after), bound(Cmp::Le, self.before)];
+        bounds.into_iter().flatten().fold(Filter::eq(flow_run::state_type, StateType::Scheduled), Filter::and)
+    }
+}
+
+/// A run that may be taken now.
+#[derive(Clone, Debug)]
+pub struct DueRun {
+    /// The run.
+    pub run: Versioned<FlowRun>,
+    /// The pool that hands it out.
+    pub work_pool_id: Uuid,
+    /// Its queue.
+    pub work_queue_id: Uuid,
+}
+
+/// Runs for a worker: those of some queues of a pool, queues of a lower priority number first, each by time.
+///
+/// Paused pools and queues give nothing. A limit of pool or queue leaves as many runs as it has free slots; PENDING and
+/// RUNNING runs occupy them. Runs that their own process retries are left out. (wire: §8.4)
+///
+/// `queues` are those that were asked for; all of the pool's when `None`.
+///
+/// # Errors
+/// What the store answers.
+pub async fn due_runs_of_pool(
+    store: &Store,
+    pool: &WorkPool,
+    queues: Option<&[Uuid]>,
+    wanted: Wanted,
+) -> Result<Vec<DueRun>, Error> {
+    if pool.is_paused || wanted.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut all = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
+    all.sort_by_key(|queue| (queue.priority, queue.id));
+    let all_ids: Vec<Uuid> = all.iter().map(|queue| queue.id).collect();
+    let asked = |queue: &WorkQueue| !queue.is_paused && queues.is_none_or(|ids| ids.contains(&queue.id));
+    let asked: Vec<Versioned<WorkQueue>> = all.into_iter().filter(|queue| asked(queue)).collect();
+
+    let limited = pool.concurrency_limit.is_some() || asked.iter().any(|queue| queue.concurrency_limit.is_some());
+    let occupied = if limited { occupied(store, &all_ids, WORKER_SLOTS).await? } else { HashMap::new() };
+    let free = |limit: Option<i64>, taken: i64| limit.map_or(u64::MAX, |n| u64::try_from(n - taken).unwrap_or(0));
+    let mut room = wanted.limit.min(MAX_DUE).min(free(pool.concurrency_limit, occupied.values().sum()));
+
+    let of_queue = |queue: &WorkQueue| {
+        free(queue.concurrency_limit, occupied.get(&queue.id).copied().unwrap_or(0)).min(room)
+    };
+    let open: Vec<(Uuid, u64)> =
+        asked.iter().map(|queue| (queue.id, of_queue(queue))).filter(|&(_, free)| free > 0).collect();
+    let mut due = Vec::new();
+    let mut found = first_runs(store, &open, wanted).await?;
+    for (queue_id, free) in open {
+        let runs = found.remove(&queue_id).unwrap_or_default();
+        for run in runs.into_iter().take(free.min(room) as usize) {
+            room -= 1;
+            due.push(DueRun { run, work_pool_id: pool.id, work_queue_id: queue_id });
+        }
+    }
+    Ok(due)
+}
+
+/// States whose runs occupy a slot, as a worker's poll counts.
+const WORKER_SLOTS: &[StateType] = &[StateType::Pending, StateType::Running];
+/// States whose runs occupy a slot, as an agent's poll counts.
+const AGENT_SLOTS: &[StateType] = &[StateType::Pending, StateType::Running, StateType::Cancelling];
+
+/// How many runs in these states each queue has.
+async fn occupied(store: &Store, queues: &[Uuid], states: &[StateType]) -> Result<HashMap<Uuid, i64>, Error> {
+    let rows = store
+        .aggregate(Aggregate {
+            table: FlowRun::TABLE,
+            filter: Filter::any(flow_run::work_queue_id, queues.iter().copied())
+                .and(Filter::any(flow_run::state_type, states.iter().copied())),
+            by: vec![Group::Column(flow_run::work_queue_id)],
+            measures: vec![Measure::Count],
+            order: Vec::new(),
+            limit: queues.len().max(1) as u64,
+        })
+        .await?;
+    let count = |row: &Vec<Value>| match row[..] {
+        [Value::Uuid(queue), Value::Int(n)] => Some((queue, n)),
+        _ => None,
+    };
+    Ok(rows.iter().filter_map(count).collect())
+}
+
+/// The first runs of each queue by time, at least as many as it has room for, if there are so many.
+async fn first_runs(
+    store: &Store,
+    queues: &[(Uuid, u64)],
+    wanted: Wanted,
+) -> Result<HashMap<Uuid, Vec<Versioned<FlowRun>>>, Error> {
+    let Some(k) = queues.iter().map(|&(_, free)| free).max() else { return Ok(HashMap::new()) };
+    let query = by_time(wanted.filter(), k);
+    let mut first = query.clone();
+    first.each =
+        Some(Each { column: flow_run::work_queue_id, values: queues.iter().map(|&(id, _)| id.into()).collect(), k });
+    let mut found: HashMap<Uuid, Vec<Versioned<FlowRun>>> = HashMap::new();
+    for run in store.select::<FlowRun>(first).await? {
+        found.entry(run.work_queue_id.unwrap_or_default()).or_default().push(run);
+    }
+    for (&queue, runs) in &mut found {
+        let mut seen = runs.len() as u64;
+        let mut last = runs.last().map(position);
+        runs.retain(waits_for_a_worker);
+        // Runs that were left out may hide others behind them.
+        while seen == k && (runs.len() as u64) < k {
+            let mut next = query.clone();
+            next.filter = next.filter.and(Filter::eq(flow_run::work_queue_id, queue));
+            next.after = last.take();
+            let page = store.select::<FlowRun>(next).await?;
+            seen = page.len() as u64;
+            last = page.last().map(position);
+            runs.extend(page.into_iter().filter(waits_for_a_worker));
+        }
+    }
+    Ok(found)
+}
+
+fn by_time(filter: Filter, limit: u64) -> Query {
+    Query::of(FlowRun::TABLE).filter(filter).order(flow_run::next_scheduled_start_time, Direction::Asc).limit(limit)
+}
+
+fn position(run: &Versioned<FlowRun>) -> Vec<Value> {
+    vec![run.next_scheduled_start_time.into(), run.id.into()]
+}
+
+fn waits_for_a_worker(run: &Versioned<FlowRun>) -> bool {
+    FlowRunPolicy::of(&run.empirical_policy).retry_type != Some(RetryType::InProcess)
+}
+
+/// The filter that a queue of the 2.x line may have instead of deployments that name it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct QueueFilter {
+    tags: Option<Vec<String>>,
+    deployment_ids: Option<Vec<Uuid>>,
+}
+
+/// Runs for an agent of the 2.x line: those of one queue by time, as many as the queue has free slots.
+///
+/// A queue with a filter gives the deployments' runs that meet it, whatever their queue. (wire: §8.4)
+///
+/// # Errors
+/// What the store answers.
+pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted) -> Result<Vec<DueRun>, Error> {
+    if queue.is_paused || wanted.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut room = wanted.limit.min(MAX_DUE);
+    let runs = if let Some(filter) = queue.filter.as_ref().filter(|filter| !filter.is_null()) {
+        let filter: QueueFilter = filter.to()?;
+        let mut of_filter = Filter::some(flow_run::deployment_id);
+        if let Some(ids) = filter.deployment_ids {
+            of_filter = of_filter.and(Filter::any(flow_run::deployment_id, ids));
+        }
+        if let Some(tags) = filter.tags {
+            of_filter = of_filter.and(Filter::TagsAll(flow_run::tags, tags));
+        }
+        if let Some(limit) = queue.concurrency_limit {
+            let taken = Filter::any(flow_run::state_type, WORKER_SLOTS.iter().copied()).and(of_filter.clone());
+            room = room.min(u64::try_from(limit - store.count::<FlowRun>(taken).await?).unwrap_or(0));
+        }
+        let query = by_time(wanted.filter().and(of_filter), room);
+        store.select::<FlowRun>(query).await?.into_iter().filter(waits_for_a_worker).collect()
+    } else {
+        if let Some(limit) = queue.concurrency_limit {
+            let taken = occupied(store, &[queue.id], AGENT_SLOTS).await?.values().sum::<i64>();
+            room = room.min(u64::try_from(limit - taken).unwrap_or(0));
+        }
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        first_runs(store, &[(queue.id, room)], wanted).await?.remove(&queue.id).unwrap_or_default()
+    };
+    let due = |run| DueRun { run, work_pool_id: queue.work_pool_id, work_queue_id: queue.id };
+    Ok(runs.into_iter().take(room as usize).map(due).collect())
+}
+
+/// Runs for a process that serves some deployments, by time. No limits apply, and runs that a process retries are
+/// there: it is the process that asks. (wire: §8.4)
+///
+/// # Errors
+/// What the store answers.
+pub async fn due_runs_of_deployments(
+    store: &Store,
+    deployments: &[Uuid],
+    wanted: Wanted,
+) -> Result<Vec<Versioned<FlowRun>>, Error> {
+    let filter = Filter::any(flow_run::deployment_id, deployments.iter().copied()).and(wanted.filter());
+    store.select(by_time(filter, wanted.limit.min(MAX_DUE))).await
+}
+
+/// What was polled.
+#[derive(Clone, Copy, Debug)]
+pub enum Polled<'a> {
+    /// Queues, and through them their deployments.
+    Queues(&'a [Uuid]),
+    /// Deployments, by a process that serves them.
+    Deployments(&'a [Uuid]),
+}
+
+/// What became READY by a poll.
+#[derive(Clone, Debug, Default)]
+pub struct BecameReady {
+    /// Queues, as they were before.
+    pub queues: Vec<WorkQueue>,
+    /// Deployments, as they were before.
+    pub deployments: Vec<Deployment>,
+}
+
+/// Notes a poll: when it was, and that somebody is there. (wire: §13.7)
+///
+/// Times are raised and not set, so notes may arrive in any order. A note less than 5 seconds after the last is left
+/// out. A deployment's `updated` stays: readiness is no reason to look at its schedules again.
+///
+/// # Errors
+/// What the store answers.
+pub async fn mark_polled(store: &Store, polled: Polled<'_>, now: Time) -> Result<BecameReady, Error> {
+    let mut ready = BecameReady::default();
+    let of_deployments = match polled {
+        Polled::Queues([]) | Polled::Deployments([]) => return Ok(ready),
+        Polled::Deployments(ids) => Filter::any(deployment::id, ids.iter().copied()),
+        Polled::Queues(ids) => {
+            for queue in store.get_all::<WorkQueue>(ids).await?.into_iter().flatten() {
+                let note = Note {
+                    last: queue.last_polled,
+                    column: work_queue::last_polled,
+                    status: (work_queue::status, WorkStatus::NotReady.into(), WorkStatus::Ready.into()),
+                    becomes_ready: queue.status == WorkStatus::NotReady,
+                    touch: Some(work_queue::updated),
+                };
+                if note.write::<WorkQueue>(store, queue.id, now).await? {
+                    ready.queues.push(queue.record);
+                }
+            }
+            Filter::any(deployment::work_queue_id, ids.iter().copied())
+        }
+    };
+    for found in store.all::<Deployment>(of_deployments).await? {
+        let note = Note {
+            last: found.last_polled,
+            column: deployment::last_polled,
+            status: (deployment::status, PollStatus::NotReady.into(), PollStatus::Ready.into()),
+            becomes_ready: found.status == PollStatus::NotReady,
+            touch: None,
+        };
+        if note.write::<Deployment>(store, found.id, now).await? {
+            ready.deployments.push(found.record);
+        }
+    }
+    Ok(ready)
+}
+
+/// The note of a poll on one row.
+struct Note {
+    last: Option<Time>,
+    column: Col,
+    /// Column of the status, and its values before and after.
+    status: (Col, Value, Value),
+    becomes_ready: bool,
+    touch: Option<Col>,
+}
+
+impl Note {
+    /// Writes it unless it is fresh; true if the row became READY by it.
+    async fn write<R: Record>(self, store: &Store, id: Uuid, now: Time) -> Result<bool, Error> {
+        let fresh = self.last.is_some_and(|last| now.seconds_since(last) < POLL_NOTE);
+        let mut batch = Batch::new();
+        if self.becomes_ready {
+            let (column, before, after) = self.status;
+            let mut change = Change::default().set(column, after);
+            if let Some(updated) = self.touch {
+                change = change.set(updated, now);
+            }
+            batch = batch.update_when::<R>(Key::id(id), vec![Condition::new(column, Cmp::Eq, before)], change);
+        }
+        if !fresh {
+            batch = batch.update::<R>(Key::id(id), Change::default().max(self.column, now));
+        }
+        if batch.ops.is_empty() {
+            return Ok(false);
+        }
+        match store.commit(batch).await? {
+            Outcome::Committed { ops, .. } => Ok(self.becomes_ready && ops.first().is_some_and(|op| op.applied)),
+            _ => Ok(false),
+        }
+    }
+}

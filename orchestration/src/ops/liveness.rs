@@ -1,0 +1,205 @@
+//! Who is still there: heartbeats of workers, and what turns stale without them. (wire: §13.7)
+
+use mintaka_core::records::{Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus};
+use mintaka_core::records::{deployment, work_pool, work_queue, worker};
+use mintaka_core::{Batch, Change, Cmp, Col, Condition, Error, Filter, Key, Outcome, Record, Store, Time};
+use uuid::Uuid;
+
+/// What a heartbeat did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whether the pool became READY by it.
+    pub pool_became_ready: bool,
+    /// Whether the worker is new.
+    pub new_worker: bool,
+}
+
+/// Notes that a worker of a pool is alive, and makes the worker known the first time.
+///
+/// A worker that is ONLINE already costs one soft write. `interval` is how often it promises to report, in seconds; the
+/// old promise stands when it says nothing. `None` if the pool does not exist.
+///
+/// # Errors
+/// What the store answers.
+pub async fn heartbeat(
+    store: &Store,
+    pool_id: Uuid,
+    name: &str,
+    interval: Option<i64>,
+    now: Time,
+) -> Result<Option<Heartbeat>, Error> {
+    let Some(pool) = store.get::<WorkPool>(pool_id).await? else { return Ok(None) };
+    let seen = store.find::<Worker>(Key::Unique(vec![pool_id.into(), name.into()])).await?;
+    let mut batch = Batch::new().present::<WorkPool>(Key::id(pool_id));
+    let same = |known: &Worker| {
+        known.status == WorkerStatus::Online && interval.is_none_or(|sent| known.heartbeat_interval_seconds == Some(sent))
+    };
+    batch = match &seen {
+        Some(known) if same(known) => batch
+            .update::<Worker>(Key::id(known.id), Change::default().max(worker::last_heartbeat_time, now)),
+        _ => {
+            let mut change = Change::default()
+                .set(worker::status, WorkerStatus::Online)
+                .set(worker::updated, now)
+                .max(worker::last_heartbeat_time, now);
+            if let Some(interval) = interval {
+                change = change.set(worker::heartbeat_interval_seconds, interval);
+            }
+            let new = Worker {
+                id: Uuid::new_v4(),
+                created: now,
+                updated: now,
+                name: name.into(),
+                work_pool_id: pool_id,
+                last_heartbeat_time: Some(now),
+                heartbeat_interval_seconds: interval,
+                status: WorkerStatus::Online,
+            };
+            batch.upsert(new, change, Vec::new())
+        }
+    };
+    if pool.status == Some(WorkStatus::NotReady) {
+        let change = pool_status(WorkStatus::Ready, now);
+        batch = batch.update_when::<WorkPool>(Key::id(pool_id), vec![is(work_pool::status, WorkStatus::NotReady)], change);
+    }
+    match store.commit(batch).await? {
+        Outcome::Committed { ops, .. } => Ok(Some(Heartbeat {
+            pool_became_ready: ops.get(1).is_some_and(|op| op.applied),
+            new_worker: ops.first().is_some_and(|op| op.inserted),
+        })),
+        _ => Ok(None),
+    }
+}
+
+fn is(column: Col, value: impl Into<mintaka_core::Value>) -> Condition {
+    Condition::new(column, Cmp::Eq, value.into())
+}
+
+fn before(column: Col, time: Time) -> Condition {
+    Condition::new(column, Cmp::Lt, time)
+}
+
+fn pool_status(status: WorkStatus, now: Time) -> Change {
+    Change::default()
+        .set(work_pool::status, status)
+        .set(work_pool::last_transitioned_status_at, now)
+        .set(work_pool::updated, now)
+}
+
+/// After how long silence means absence. (wire: the foreman's settings)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// A worker is OFFLINE after so many missed heartbeats.
+    pub heartbeats: f64,
+    /// Seconds between heartbeats of a worker that promised nothing.
+    pub heartbeat_interval: f64,
+    /// Seconds after which a deployment that is not polled is NOT_READY.
+    pub deployment_poll: f64,
+    /// Seconds after which a queue that is not polled is NOT_READY.
+    pub queue_poll: f64,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { heartbeats: 3.0, heartbeat_interval: 30.0, deployment_poll: 60.0, queue_poll: 60.0 }
+    }
+}
+
+/// What turned stale in one pass, as it was before.
+#[derive(Clone, Debug, Default)]
+pub struct Stale {
+    /// Workers that are OFFLINE now.
+    pub workers: Vec<Worker>,
+    /// Pools that are NOT_READY now.
+    pub pools: Vec<WorkPool>,
+    /// Deployments that are NOT_READY now.
+    pub deployments: Vec<Deployment>,
+    /// Queues that are NOT_READY now.
+    pub queues: Vec<WorkQueue>,
+}
+
+/// Marks whatever has been silent for too long. Safe to run anywhere, any number of times at once: every change holds
+/// only while the row is as stale as it looked.
+///
+/// # Errors
+/// What the store answers.
+pub async fn mark_stale(store: &Store, patience: Patience, now: Time) -> Result<Stale, Error> {
+    Ok(Stale {
+        workers: stale_workers(store, patience, now).await?,
+        pools: stale_pools(store, now).await?,
+        deployments: stale_deployments(store, patience, now).await?,
+        queues: stale_queues(store, patience, now).await?,
+    })
+}
+
+/// Changes one row if the conditions still hold; whether it did.
+async fn change_when<R: Record>(store: &Store, id: Uuid, when: Vec<Condition>, change: Change) -> Result<bool, Error> {
+    match store.commit(Batch::new().update_when::<R>(Key::id(id), when, change)).await? {
+        Outcome::Committed { ops, .. } => Ok(ops.first().is_some_and(|op| op.applied)),
+        _ => Ok(false),
+    }
+}
+
+async fn stale_workers(store: &Store, patience: Patience, now: Time) -> Result<Vec<Worker>, Error> {
+    let mut stale = Vec::new();
+    for found in store.all::<Worker>(Filter::eq(worker::status, WorkerStatus::Online)).await? {
+        let interval = found.heartbeat_interval_seconds.map_or(patience.heartbeat_interval, |n| n as f64);
+        let limit = now.plus_seconds(-interval * patience.heartbeats);
+        if found.last_heartbeat_time.is_none_or(|last| last >= limit) {
+            continue;
+        }
+        let when = vec![is(worker::status, WorkerStatus::Online), before(worker::last_heartbeat_time, limit)];
+        let change = Change::default().set(worker::status, WorkerStatus::Offline).set(worker::updated, now);
+        if change_when::<Worker>(store, found.id, when, change).await? {
+            stale.push(found.record);
+        }
+    }
+    Ok(stale)
+}
+
+async fn stale_pools(store: &Store, now: Time) -> Result<Vec<WorkPool>, Error> {
+    let mut stale = Vec::new();
+    let online = Filter::eq(worker::status, WorkerStatus::Online);
+    let deserted = Filter::eq(work_pool::status, WorkStatus::Ready)
+        .and(Filter::has(work_pool::id, worker::work_pool_id, online).negate());
+    for found in store.all::<WorkPool>(deserted).await? {
+        // A heartbeat that comes between is not lost: the worker's next one makes the pool READY again.
+        let when = vec![is(work_pool::status, WorkStatus::Ready)];
+        if change_when::<WorkPool>(store, found.id, when, pool_status(WorkStatus::NotReady, now)).await? {
+            stale.push(found.record);
+        }
+    }
+    Ok(stale)
+}
+
+async fn stale_deployments(store: &Store, patience: Patience, now: Time) -> Result<Vec<Deployment>, Error> {
+    let limit = now.plus_seconds(-patience.deployment_poll);
+    let polled = Filter::cmp(work_queue::last_polled, Cmp::Ge, limit);
+    let silent = Filter::eq(deployment::status, PollStatus::Ready)
+        .and(Filter::cmp(deployment::last_polled, Cmp::Lt, limit))
+        .and(Filter::has(deployment::work_queue_id, work_queue::id, polled).negate());
+    let mut stale = Vec::new();
+    for found in store.all::<Deployment>(silent).await? {
+        let when = vec![is(deployment::status, PollStatus::Ready), before(deployment::last_polled, limit)];
+        let change = Change::default().set(deployment::status, PollStatus::NotReady);
+        if change_when::<Deployment>(store, found.id, when, change).await? {
+            stale.push(found.record);
+        }
+    }
+    Ok(stale)
+}
+
+async fn stale_queues(store: &Store, patience: Patience, now: Time) -> Result<Vec<WorkQueue>, Error> {
+    let limit = now.plus_seconds(-patience.queue_poll);
+    let silent = Filter::eq(work_queue::status, WorkStatus::Ready)
+        .and(Filter::cmp(work_queue::last_polled, Cmp::Lt, limit));
+    let mut stale = Vec::new();
+    for found in store.all::<WorkQueue>(silent).await? {
+        let when = vec![is(work_queue::status, WorkStatus::Ready), before(work_queue::last_polled, limit)];
+        let change = Change::default().set(work_queue::status, WorkStatus::NotReady).set(work_queue::updated, now);
+        if change_when::<WorkQueue>(store, found.id, when, change).await? {
+            stale.push(found.record);
+        }
+    }
+    Ok(stale)
+}
