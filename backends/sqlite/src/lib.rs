@@ -1,1 +1,237 @@
-//! mintaka-sqlite
+//! Mintaka on SQLite: one file, one writer thread, a few reader threads.
+//!
+//! ```text
+//!  commit ──► queue ──► writer thread: BEGIN IMMEDIATE, judge, apply, COMMIT ──► one fsync a group
+//!  get, select … ─► queue ─► reader threads ─► gate ─► one short read transaction each
+//!                                               └─ shut for the instant in which the log is truncated
+//! ```
+//!
+//! SQLite lets one transaction write at a time, whichever process it is of, so one row of the table `writer` stamps the
+//! streams of all of them: its position grows in the order of commits, and a cursor has one entry.
+
+mod apply;
+mod codec;
+mod connection;
+mod error;
+mod gate;
+mod identify;
+mod info;
+mod migrations;
+mod queue;
+mod readers;
+mod statements;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mintaka_core::{
+    Aggregate, Backend, Batches, Caps, Durability, Error, Heads, Key, Outcome, Query, Row, Table, Time, Value,
+};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::gate::Gate;
+use crate::queue::Queue;
+use crate::readers::Readers;
+use crate::writer::{Commit, Writer};
+
+pub use info::{Info, info, integrity_check};
+
+/// The id under which stream rows are stamped.
+const WRITER: i64 = 1;
+/// The largest row, in bytes as counted by [`Value::size`].
+const MAX_ROW_BYTES: usize = 16 << 20;
+/// The version of this binary.
+const BINARY_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In this file.
+    File(PathBuf),
+    /// In a file in the system's folder for temporary files, which goes with the store. Nothing of it is synced.
+    Temporary,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the folder of a file that does not exist is created, too.
+    pub create_folder: bool,
+    /// The most threads that read at a time. They start when they are needed.
+    pub readers: usize,
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+    /// Size in bytes from which the write-ahead log is truncated.
+    pub max_log_bytes: u64,
+    /// Whether a commit is synced to the disk before it is answered.
+    pub durable: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            create_folder: false,
+            readers: 4,
+            busy_timeout: Duration::from_secs(5),
+            max_log_bytes: 64 << 20,
+            durable: true,
+        }
+    }
+}
+
+/// A store in an SQLite file.
+///
+/// Dropping it ends its threads, without waiting for them; [`close`](Backend::close) waits.
+pub struct SqliteStore {
+    path: PathBuf,
+    temporary: bool,
+    durable: bool,
+    commits: Arc<Queue<Commit>>,
+    readers: Readers,
+    /// Resolves when the writer thread has ended.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+    /// Removed with the store.
+    _folder: Option<TempDir>,
+}
+
+impl SqliteStore {
+    /// Opens a store. It is created if there is none and migrated if it is older.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], with the file as it was, for a file that is not ours or of a newer version, and for a
+    /// missing folder; [`Error::Unavailable`] for a file that cannot be written; [`Error::Corrupt`] for a damaged one.
+    pub fn open(location: Location, options: Options) -> Result<Arc<SqliteStore>, Error> {
+        let (path, options, folder) = match location {
+            Location::File(path) => (path, options, None),
+            Location::Temporary => {
+                let folder = tempfile::Builder::new().prefix("mintaka-").tempdir();
+                let folder = folder.map_err(|e| Error::Unavailable(format!("no folder for a temporary store: {e}")))?;
+                (folder.path().join("store.db"), Options { durable: false, ..options }, Some(folder))
+            }
+        };
+        migrations::provide(&path, &options)?;
+        let gate = Arc::new(Gate::default());
+        let writer = Writer::open(&path, &options, gate.clone())?;
+        let commits = Arc::new(Queue::new());
+        let (ends, ended) = oneshot::channel();
+        let thread = WriterThread { queue: commits.clone(), _ends: ends };
+        std::thread::Builder::new()
+            .name("mintaka-write".into())
+            .spawn(move || thread.run(writer))
+            .map_err(|e| Error::Unavailable(format!("no thread for writing could be started: {e}")))?;
+        Ok(Arc::new(SqliteStore {
+            readers: Readers::new(path.clone(), options.clone(), gate),
+            path,
+            temporary: folder.is_some(),
+            durable: options.durable,
+            commits,
+            ended: Mutex::new(Some(ended)),
+            _folder: folder,
+        }))
+    }
+
+    /// An empty store that goes when it is dropped, for tests and experiments.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if no temporary file can be written.
+    pub fn temporary() -> Result<Arc<SqliteStore>, Error> {
+        SqliteStore::open(Location::Temporary, Options::default())
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Facts about the store.
+    ///
+    /// # Errors
+    /// What a read answers.
+    pub async fn info(&self) -> Result<Info, Error> {
+        let path = self.path.clone();
+        self.readers.read(move |reader| info::of_open(&reader.connection, &path)).await
+    }
+
+    /// What is wrong with the store: nothing, if the list is empty. It reads all of it.
+    ///
+    /// # Errors
+    /// What a read answers.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
+        self.readers.read(|reader| info::check(&reader.connection)).await
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.commits.close();
+    }
+}
+
+/// The writer's end of the queue: however the thread ends, nobody waits for it in vain.
+struct WriterThread {
+    queue: Arc<Queue<Commit>>,
+    _ends: oneshot::Sender<()>,
+}
+
+impl WriterThread {
+    fn run(self, writer: Writer) {
+        writer.run(&self.queue);
+    }
+}
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
+#[async_trait]
+impl Backend for SqliteStore {
+    fn caps(&self) -> Caps {
+        Caps {
+            name: "sqlite",
+            durability: if self.durable { Durability::Power } else { Durability::Process },
+            many_processes: !self.temporary,
+            max_row_bytes: MAX_ROW_BYTES,
+        }
+    }
+
+    async fn heads(&self) -> Result<Heads, Error> {
+        let writers = self.readers.read(|reader| reader.writers()).await?;
+        Ok(Heads { now: Time::system(), writers })
+    }
+
+    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
+        keys.iter().try_for_each(|key| key.check(table))?;
+        self.readers.read(move |reader| reader.get(table, &keys)).await
+    }
+
+    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
+        query.check()?;
+        self.readers.read(move |reader| reader.select(&query)).await
+    }
+
+    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
+        aggregate.check()?;
+        self.readers.read(move |reader| reader.aggregate(&aggregate)).await
+    }
+
+    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commits.push(Commit { batches, reply }).map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or_else(|_| Err(Error::Indeterminate("the writer stopped before it answered".into())))
+    }
+
+    async fn close(&self) {
+        self.readers.close();
+        self.commits.close();
+        let ended = self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(ended) = ended {
+            let _ = ended.await; // it is dropped with the thread
+        }
+    }
+}

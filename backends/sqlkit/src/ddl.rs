@@ -1,0 +1,82 @@
+//! Tables and indexes from declarations.
+
+use mintaka_core::{Index, Kind, Table};
+
+use crate::text::{list, quoted};
+use crate::{Dialect, ROW_VERSION, TagTable};
+
+/// The statements that create a table, its unique index, its secondary indexes and the side tables of its tag indexes.
+pub fn create(dialect: &dyn Dialect, table: &'static Table) -> Vec<String> {
+    let mut statements = vec![create_table(dialect, table)];
+    if let Some(unique) = table.unique {
+        let name = format!("uq_{}__{}", table.name, names(table, unique).join("_"));
+        statements.push(create_index("UNIQUE INDEX", &name, table, unique));
+    }
+    for index in table.indexes {
+        match TagTable::of(dialect, table, index) {
+            Some(side) => statements.push(create_side_table(dialect, table, &side)),
+            None => statements.push(create_index("INDEX", index.name, table, &with_key(table, index))),
+        }
+    }
+    statements
+}
+
+/// All statements for several tables as one script, a statement a paragraph.
+pub fn script(dialect: &dyn Dialect, tables: &[&'static Table]) -> String {
+    let mut out = String::new();
+    for table in tables {
+        for statement in create(dialect, table) {
+            out.push_str(&statement);
+            out.push_str(";\n");
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn create_table(dialect: &dyn Dialect, table: &Table) -> String {
+    let mut lines: Vec<String> = table
+        .columns
+        .iter()
+        .map(|c| {
+            let null = if c.nullable { "" } else { " NOT NULL" };
+            format!("  {} {}{null}", quoted(c.name), dialect.column_type(c.kind))
+        })
+        .collect();
+    lines.push(format!("  {} {} NOT NULL", quoted(ROW_VERSION), dialect.column_type(Kind::Int)));
+    lines.push(format!("  PRIMARY KEY ({})", columns(table, table.key)));
+    format!("CREATE TABLE {} (\n{}\n){}", quoted(table.name), lines.join(",\n"), dialect.table_options())
+}
+
+fn create_index(what: &str, name: &str, table: &Table, ordinals: &[usize]) -> String {
+    format!("CREATE {what} {} ON {} ({})", quoted(name), quoted(table.name), columns(table, ordinals))
+}
+
+fn create_side_table(dialect: &dyn Dialect, table: &Table, side: &TagTable) -> String {
+    let mut names = vec![quoted("tag")];
+    let mut lines = vec![format!("  {} {} NOT NULL", quoted("tag"), dialect.column_type(Kind::Text))];
+    for &ordinal in side.sort.iter().chain(table.key) {
+        let column = &table.columns[ordinal];
+        lines.push(format!("  {} {} NOT NULL", quoted(column.name), dialect.column_type(column.kind)));
+        names.push(quoted(column.name));
+    }
+    lines.push(format!("  PRIMARY KEY ({})", names.join(", ")));
+    format!("CREATE TABLE {} (\n{}\n){}", quoted(&side.name), lines.join(",\n"), dialect.key_table_options())
+}
+
+/// The columns of an index, and those of the primary key that are not among them: the tie-break of every order.
+fn with_key(table: &Table, index: &Index) -> Vec<usize> {
+    let mut ordinals = index.columns.to_vec();
+    ordinals.extend(table.key.iter().filter(|k| !index.columns.contains(k)));
+    ordinals
+}
+
+fn names<'t>(table: &'t Table, ordinals: &[usize]) -> Vec<&'t str> {
+    ordinals.iter().map(|&i| table.columns[i].name).collect()
+}
+
+fn columns(table: &Table, ordinals: &[usize]) -> String {
+    list(names(table, ordinals).into_iter().map(quoted))
+}

@@ -1,0 +1,251 @@
+//! Filters as SQL conditions, two-valued: under a negation every comparison spells out its nulls.
+
+use mintaka_core::{Cmp, Col, Filter, Kind, Value};
+
+use crate::TagTable;
+use crate::text::{Alias, Builder, list, quoted};
+
+/// How a condition on an indexed list of tags is reached. Both mean the same; only the cost differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagPath {
+    /// The rows of the tags are listed first: right for a rare tag, or when everything is read anyway.
+    FromTag,
+    /// Each row is asked for its tags: right for a frequent tag when the order of the query finds the first rows soon.
+    FromRow,
+}
+
+/// Lists longer than this are bound as one parameter.
+const LONG_LIST: usize = 1024;
+
+/// Whether a null may become the value of a condition: harmless in WHERE, wrong under NOT.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// A null counts as false where it ends up.
+    Loose,
+    /// The condition must be true or false.
+    Exact,
+}
+
+/// Appends the condition that `filter` holds for the row `row`.
+pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nulls, path: TagPath) {
+    match filter {
+        Filter::And(all) => group(b, all, " AND ", "TRUE", row, nulls, path),
+        Filter::Or(any) => group(b, any, " OR ", "FALSE", row, nulls, path),
+        Filter::Not(inner) => {
+            b.push("NOT (");
+            self::filter(b, inner, row, Nulls::Exact, path);
+            b.push(")");
+        }
+        Filter::Compare(_, _, Value::Null) => {
+            b.push("FALSE");
+        }
+        Filter::Compare(column, op, value) => guarded(b, &[*column], row, nulls, |b| {
+            b.push(&row.column(*column)).push(operator(*op)).push_param(value.clone());
+        }),
+        Filter::CompareColumns(left, op, right) => guarded(b, &[*left, *right], row, nulls, |b| {
+            b.push(&row.column(*left)).push(operator(*op)).push(&row.column(*right));
+        }),
+        Filter::In(column, values) => {
+            let values: Vec<Value> = values.iter().filter(|v| !v.is_null()).cloned().collect();
+            if values.is_empty() {
+                b.push("FALSE");
+            } else {
+                guarded(b, &[*column], row, nulls, |b| {
+                    b.push(&row.column(*column)).push(" IN ");
+                    value_list(b, column.def().kind, values);
+                });
+            }
+        }
+        Filter::IsNull(column) => {
+            b.push(&row.column(*column)).push(" IS NULL");
+        }
+        Filter::Like(columns, pattern) => {
+            let pattern = b.param(Value::text(pattern.as_str()));
+            let condition = b.dialect.like(&joined_text(columns, row), &pattern);
+            b.push(&condition);
+        }
+        Filter::Contains(columns, text) => {
+            let folded = b.param(Value::text(text.to_ascii_lowercase()));
+            let condition = b.dialect.contains(&joined_text(columns, row), &folded);
+            b.push(&condition);
+        }
+        Filter::StartsWith(column, prefix) => starts_with(b, *column, prefix, row, nulls),
+        Filter::TagsAny(column, tags) => any_tag(b, *column, tags, row, path),
+        Filter::TagsAll(column, tags) => {
+            let mut distinct: Vec<&String> = tags.iter().collect();
+            distinct.sort();
+            distinct.dedup();
+            b.push("(");
+            b.joined(distinct, " AND ", "TRUE", |b, tag| any_tag(b, *column, std::slice::from_ref(tag), row, path));
+            b.push(")");
+        }
+        Filter::TagsEmpty(column) => {
+            let empty = b.dialect.empty_tags();
+            let condition = format!("coalesce({}, {empty}) = {empty}", row.column(*column));
+            b.push(&condition);
+        }
+        Filter::Has { from, to, filter } => {
+            let other = b.alias();
+            b.push(&format!("EXISTS (SELECT 1 FROM {} AS {other} WHERE ", quoted(to.table.name)));
+            b.push(&format!("{} = {}", other.column(*to), row.column(*from)));
+            if !is_all(filter) {
+                b.push(" AND ");
+                self::filter(b, filter, other, Nulls::Loose, path);
+            }
+            b.push(")");
+        }
+    }
+}
+
+/// Whether a filter is trivially true.
+pub(crate) fn is_all(filter: &Filter) -> bool {
+    matches!(filter, Filter::And(all) if all.iter().all(is_all))
+}
+
+fn group(b: &mut Builder<'_>, parts: &[Filter], separator: &str, empty: &str, row: Alias, nulls: Nulls, path: TagPath) {
+    if let [one] = parts {
+        return filter(b, one, row, nulls, path);
+    }
+    let many = !parts.is_empty();
+    b.push(if many { "(" } else { "" });
+    b.joined(parts, separator, empty, |b, part| filter(b, part, row, nulls, path));
+    b.push(if many { ")" } else { "" });
+}
+
+fn operator(op: Cmp) -> &'static str {
+    match op {
+        Cmp::Eq => " = ",
+        Cmp::Lt => " < ",
+        Cmp::Le => " <= ",
+        Cmp::Gt => " > ",
+        Cmp::Ge => " >= ",
+    }
+}
+
+/// A condition that is null if one of these columns is; where nulls must not leak, it is made false then.
+fn guarded(b: &mut Builder<'_>, columns: &[Col], row: Alias, nulls: Nulls, condition: impl FnOnce(&mut Builder<'_>)) {
+    let nullable: Vec<&Col> = columns.iter().filter(|c| c.def().nullable).collect();
+    if nulls == Nulls::Loose || nullable.is_empty() {
+        return condition(b);
+    }
+    b.push("(");
+    for column in nullable {
+        b.push(&row.column(*column)).push(" IS NOT NULL AND ");
+    }
+    condition(b);
+    b.push(")");
+}
+
+/// `(v, v, …)`. Its length is rounded up to a power of two by repeating the last value, so that a backend's cache of
+/// statements holds few texts; a very long list becomes one parameter.
+fn value_list(b: &mut Builder<'_>, kind: Kind, mut values: Vec<Value>) {
+    b.push("(");
+    if values.len() > LONG_LIST {
+        let parameter = b.param(Value::Json(json_list(&values)));
+        let rows = b.dialect.rows_of_list(kind, &parameter);
+        b.push(&rows);
+    } else {
+        if let Some(last) = values.last().cloned() {
+            values.resize(values.len().next_power_of_two(), last);
+        }
+        b.joined(values, ", ", "NULL", |b, value| {
+            b.push_param(value);
+        });
+    }
+    b.push(")");
+}
+
+fn json_list(values: &[Value]) -> String {
+    let items: Vec<serde_json::Value> = values
+        .iter()
+        .map(|v| match v {
+            Value::Bool(x) => i64::from(*x).into(),
+            Value::Int(n) => (*n).into(),
+            Value::Float(x) => (*x).into(),
+            Value::Time(t) => t.micros().into(),
+            Value::Uuid(u) => u.simple().to_string().into(),
+            Value::Text(s) | Value::Json(s) => s.as_str().into(),
+            Value::Tags(_) | Value::Null | Value::IdOf(_) => serde_json::Value::Null,
+        })
+        .collect();
+    serde_json::Value::Array(items).to_string()
+}
+
+/// Texts joined by a space, a null as empty text.
+fn joined_text(columns: &[Col], row: Alias) -> String {
+    let parts: Vec<String> = columns
+        .iter()
+        .map(|c| {
+            let name = row.column(*c);
+            if c.def().nullable { format!("coalesce({name}, '')") } else { name }
+        })
+        .collect();
+    if parts.len() == 1 { parts.concat() } else { format!("({})", parts.join(" || ' ' || ")) }
+}
+
+/// As a range, so that an index serves it: bytes of UTF-8 sort like code points.
+fn starts_with(b: &mut Builder<'_>, column: Col, prefix: &str, row: Alias, nulls: Nulls) {
+    let name = row.column(column);
+    if prefix.is_empty() {
+        b.push(&name).push(" IS NOT NULL");
+        return;
+    }
+    guarded(b, &[column], row, nulls, |b| {
+        b.push("(").push(&name).push(" >= ").push_param(Value::text(prefix));
+        if let Some(end) = after_all_with_prefix(prefix) {
+            b.push(" AND ").push(&name).push(" < ").push_param(Value::text(end));
+        }
+        b.push(")");
+    });
+}
+
+/// The least text above every text with this prefix.
+fn after_all_with_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+fn any_tag(b: &mut Builder<'_>, column: Col, tags: &[String], row: Alias, path: TagPath) {
+    if tags.is_empty() {
+        b.push("FALSE");
+        return;
+    }
+    let tags: Vec<Value> = tags.iter().map(|t| Value::text(t.as_str())).collect();
+    let Some(side) = TagTable::on(b.dialect, column) else {
+        let of = b.dialect.tags_of(&row.column(column));
+        b.push("EXISTS (SELECT 1 FROM ").push(&of).push(" AS j WHERE j.value IN ");
+        value_list(b, Kind::Text, tags);
+        b.push(")");
+        return;
+    };
+    let table = column.table;
+    let entry = b.alias();
+    let key = |alias: Alias| list(table.key.iter().map(|&i| alias.named(table.columns[i].name)));
+    match path {
+        TagPath::FromTag => {
+            let (open, close) = if table.key.len() == 1 { ("", "") } else { ("(", ")") };
+            b.push(&format!("{open}{}{close} IN (SELECT {} FROM ", key(row), key(entry)));
+            b.push(&format!("{} AS {entry} WHERE {} IN ", quoted(&side.name), entry.named("tag")));
+            value_list(b, Kind::Text, tags);
+        }
+        TagPath::FromRow => {
+            b.push(&format!("EXISTS (SELECT 1 FROM {} AS {entry} WHERE ", quoted(&side.name)));
+            b.push(&entry.named("tag")).push(" IN ");
+            value_list(b, Kind::Text, tags);
+            for &ordinal in side.sort.iter().chain(table.key) {
+                let def = &table.columns[ordinal];
+                let mine = row.named(def.name);
+                let mine = if def.nullable { format!("coalesce({mine}, {})", b.dialect.least(def.kind)) } else { mine };
+                b.push(&format!(" AND {} = {mine}", entry.named(def.name)));
+            }
+        }
+    }
+    b.push(")");
+}
