@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod error;
+mod names;
 pub mod ops;
 pub mod rules;
 mod run_policy;
@@ -10,6 +11,7 @@ mod verdict;
 
 pub use caller::{API_VERSION, Caller, ClientLine, parse_version};
 pub use error::OpError;
+pub use names::random_name;
 pub use run_policy::{FlowRunPolicy, RetryDelay, RetryType, TaskRunPolicy};
 pub use state::{Proposed, State, StateDetails};
 pub use verdict::{Details, Status};

@@ -197,13 +197,7 @@ pub struct Proposed {
 impl Proposed {
     /// A state of this type, with the type's name and nothing else.
     pub fn new(r#type: StateType) -> Proposed {
-        Proposed {
-            r#type,
-            name: r#type.default_name(),
-            message: None,
-            data: None,
-            details: StateDetails::default(),
-        }
+        Proposed { r#type, name: r#type.default_name(), message: None, data: None, details: StateDetails::default() }
     }
 
     /// SCHEDULED for a time.
@@ -313,7 +307,11 @@ mod tests {
         let table = [
             (r#"{"type":"SCHEDULED"}"#, "Scheduled", None),
             (r#"{"type":"PENDING","name":null,"state_details":null,"data":null}"#, "Pending", None),
-            (r#"{"type":"RUNNING","name":"Retrying","timestamp":"x","extra":1,"data":{"a":1}}"#, "Retrying", Some("{\"a\":1}")),
+            (
+                r#"{"type":"RUNNING","name":"Retrying","timestamp":"x","extra":1,"data":{"a":1}}"#,
+                "Retrying",
+                Some("{\"a\":1}"),
+            ),
         ];
         for (sent, name, data) in table {
             let state: Proposed = serde_json::from_str(sent).unwrap();

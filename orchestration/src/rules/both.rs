@@ -1,8 +1,8 @@
 //! Rules of flow runs and task runs alike.
 
+use mintaka_core::Json;
 use mintaka_core::records::StateType::{self, Cancelled, Cancelling, Pending, Running, Scheduled};
 use mintaka_core::records::StateType::{Completed, Crashed, Failed};
-use mintaka_core::Json;
 
 use super::rule::{Rule, Ruling, Run, View};
 use super::types::Types;
@@ -10,26 +10,22 @@ use crate::state::kind_of;
 
 /// Two workers cannot both take a run: only one of them moves it to PENDING.
 pub(super) const fn prevent_pending_transitions<R: Run>() -> Rule<R> {
-    Rule::new(
-        "PreventPendingTransitions",
-        Types::of(&[Pending, Cancelling, Running, Cancelled]),
-        Types::of(&[Pending]),
-    )
-    .before(|v| {
-        let Some(initial) = v.initial else { return Ruling::pass() };
-        let goes_on_within_pending =
-            initial.r#type == Pending && initial.name != v.proposed.name && v.proposed.name != "Pending";
-        if v.caller.is_v3() && goes_on_within_pending {
-            let mut state = v.proposed.clone();
-            state.details.scheduled_time = initial.state_details.scheduled_time;
-            state.details.deployment_concurrency_lease_id = initial.state_details.deployment_concurrency_lease_id;
-            return Ruling::amend(state);
-        }
-        Ruling::abort(format!(
-            "This run is in a {} state and cannot transition to a PENDING state.",
-            initial.r#type
-        ))
-    })
+    Rule::new("PreventPendingTransitions", Types::of(&[Pending, Cancelling, Running, Cancelled]), Types::of(&[Pending]))
+        .before(|v| {
+            let Some(initial) = v.initial else { return Ruling::pass() };
+            let goes_on_within_pending =
+                initial.r#type == Pending && initial.name != v.proposed.name && v.proposed.name != "Pending";
+            if v.caller.is_v3() && goes_on_within_pending {
+                let mut state = v.proposed.clone();
+                state.details.scheduled_time = initial.state_details.scheduled_time;
+                state.details.deployment_concurrency_lease_id = initial.state_details.deployment_concurrency_lease_id;
+                return Ruling::amend(state);
+            }
+            Ruling::abort(format!(
+                "This run is in a {} state and cannot transition to a PENDING state.",
+                initial.r#type
+            ))
+        })
 }
 
 /// A run keeps the time that it was scheduled for when it is taken.
@@ -76,11 +72,11 @@ pub(super) const fn add_unknown_result<R: Run>() -> Rule<R> {
 
 /// Whether a state is COMPLETED with data for which `kept` holds.
 pub(super) fn completed_with<R: Run>(v: &View<'_, R>, kept: fn(&Json) -> bool) -> bool {
-    v.from() == Some(StateType::Completed) && v.initial.and_then(|s| s.data.as_ref()).is_some_and(|d| !is_empty(d) && kept(d))
+    v.from() == Some(StateType::Completed)
+        && v.initial.and_then(|s| s.data.as_ref()).is_some_and(|d| !is_empty(d) && kept(d))
 }
 
 /// Data that counts as none: `{}`, `[]`, `""`, `0` and `false`.
 fn is_empty(data: &Json) -> bool {
     matches!(data.text(), "{}" | "[]" | "\"\"" | "0" | "0.0" | "false")
 }
-

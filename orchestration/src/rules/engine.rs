@@ -63,11 +63,7 @@ pub fn needs<R: Run>(policy: &[Rule<R>], from: Option<StateType>, to: StateType)
     needs
 }
 
-fn applicable<R: Run>(
-    policy: &[Rule<R>],
-    from: Option<StateType>,
-    to: StateType,
-) -> impl Iterator<Item = &Rule<R>> {
+fn applicable<R: Run>(policy: &[Rule<R>], from: Option<StateType>, to: StateType) -> impl Iterator<Item = &Rule<R>> {
     policy.iter().filter(move |rule| rule.from.has(from) && rule.to.has(Some(to)))
 }
 
@@ -106,7 +102,8 @@ pub fn judge<R: Run>(
     }
 
     let state = passage.proposed.take().map(|proposed| {
-        let timestamp = case.run.course().state_timestamp.map_or(case.moment.now, |last| case.moment.now.max(last.plus_micros(1)));
+        let timestamp =
+            case.run.course().state_timestamp.map_or(case.moment.now, |last| case.moment.now.max(last.plus_micros(1)));
         let mut state = proposed.into_state(case.moment.state_id, timestamp);
         bookkeeping::enter(&mut passage.run, case.initial, &mut state, case.caller);
         passage.effects.extend(passage.run.consequences());

@@ -2,9 +2,7 @@
 
 use mintaka_core::Json;
 use mintaka_core::records::FlowRun;
-use mintaka_core::records::StateType::{
-    Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled,
-};
+use mintaka_core::records::StateType::{Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled};
 
 use super::both::completed_with;
 use super::rule::{After, Effect, FlowRule, Rule, Ruling, View};
@@ -80,14 +78,12 @@ pub(super) const HANDLE_TERMINAL_STATES: FlowRule =
         .cleanup(|found, run| FlowRun { empirical_policy: found.empirical_policy.clone(), ..run.clone() });
 
 /// The same guard of results for transitions that are forced. 3.x only.
-pub(super) const PREVENT_RESULT_LOSS: FlowRule =
-    Rule::new("PreventResultDataLoss", Types::TERMINAL, Types::TERMINAL)
-        .before(|v| if would_lose_result(v) { Ruling::keep(KEEP_RESULT) } else { Ruling::pass() });
+pub(super) const PREVENT_RESULT_LOSS: FlowRule = Rule::new("PreventResultDataLoss", Types::TERMINAL, Types::TERMINAL)
+    .before(|v| if would_lose_result(v) { Ruling::keep(KEEP_RESULT) } else { Ruling::pass() });
 
 const fn only_to_cancelled(from: Types) -> FlowRule {
-    Rule::new("EnforceCancellingToCancelledTransition", from, Types::ALL.without(Cancelled)).before(|_| {
-        Ruling::keep("Cannot transition flows that are cancelling to a state other than Cancelled.")
-    })
+    Rule::new("EnforceCancellingToCancelledTransition", from, Types::ALL.without(Cancelled))
+        .before(|_| Ruling::keep("Cannot transition flows that are cancelling to a state other than Cancelled."))
 }
 
 /// A run that is being cancelled can only become CANCELLED.
@@ -96,26 +92,22 @@ pub(super) const ENFORCE_CANCELLED: FlowRule = only_to_cancelled(Types::of(&[Can
 pub(super) const ENFORCE_CANCELLED_V2: FlowRule = only_to_cancelled(Types::of(&[Cancelled, Cancelling]));
 
 /// CANCELLING is for tearing down infrastructure; where there is none the run is CANCELLED at once.
-pub(super) const BYPASS_CANCELLING: FlowRule =
-    Rule::new("BypassCancellingFlowRunsWithNoInfra", Types::of(&[Scheduled, Paused]), Types::of(&[Cancelling])).before(
-        |v| {
-            let Some(initial) = v.initial else { return Ruling::pass() };
-            let has_infrastructure = v.run.infrastructure_pid.as_ref().is_some_and(|pid| !pid.is_empty());
-            if (initial.r#type == Scheduled && !has_infrastructure) || initial.name == "Resuming" {
-                return Ruling::substitute(
-                    Proposed::new(Cancelled),
-                    "Scheduled flow run has no infrastructure to terminate.",
-                );
-            }
-            if initial.r#type == Paused && initial.state_details.pause_reschedule {
-                return Ruling::substitute(
-                    Proposed::new(Cancelled),
-                    "Suspended flow run has no infrastructure to terminate.",
-                );
-            }
-            Ruling::pass()
-        },
-    );
+pub(super) const BYPASS_CANCELLING: FlowRule = Rule::new(
+    "BypassCancellingFlowRunsWithNoInfra",
+    Types::of(&[Scheduled, Paused]),
+    Types::of(&[Cancelling]),
+)
+.before(|v| {
+    let Some(initial) = v.initial else { return Ruling::pass() };
+    let has_infrastructure = v.run.infrastructure_pid.as_ref().is_some_and(|pid| !pid.is_empty());
+    if (initial.r#type == Scheduled && !has_infrastructure) || initial.name == "Resuming" {
+        return Ruling::substitute(Proposed::new(Cancelled), "Scheduled flow run has no infrastructure to terminate.");
+    }
+    if initial.r#type == Paused && initial.state_details.pause_reschedule {
+        return Ruling::substitute(Proposed::new(Cancelled), "Suspended flow run has no infrastructure to terminate.");
+    }
+    Ruling::pass()
+});
 
 /// "Late" is for runs that wait for their start.
 pub(super) const ONLY_SCHEDULED_ARE_LATE: FlowRule =
@@ -176,45 +168,44 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
 ///
 /// What happens afterwards also happens when the run is kept PAUSED: the mark "resuming" is set then too. (wire: that
 /// is what the stock servers do.)
-pub(super) const HANDLE_RESUMING: FlowRule =
-    Rule::new("HandleResumingPausedFlows", Types::of(&[Paused]), Types::ALL)
-        .before(|v: &View<'_, FlowRun>| {
-            let Some(initial) = v.initial else { return Ruling::pass() };
-            let cancels = v.caller.is_v3() && v.to() == Cancelling;
-            if !(matches!(v.to(), Running | Scheduled) || v.to().is_terminal() || cancels) {
-                return Ruling::keep(format!(
-                    "This run cannot transition to the {} state from the {} state.",
-                    qualified(v.to()),
-                    qualified(initial.r#type)
-                ));
+pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlows", Types::of(&[Paused]), Types::ALL)
+    .before(|v: &View<'_, FlowRun>| {
+        let Some(initial) = v.initial else { return Ruling::pass() };
+        let cancels = v.caller.is_v3() && v.to() == Cancelling;
+        if !(matches!(v.to(), Running | Scheduled) || v.to().is_terminal() || cancels) {
+            return Ruling::keep(format!(
+                "This run cannot transition to the {} state from the {} state.",
+                qualified(v.to()),
+                qualified(initial.r#type)
+            ));
+        }
+        let name = v.proposed.name.to_lowercase();
+        if initial.state_details.pause_reschedule && v.run.deployment_id.is_none() {
+            return Ruling::keep(format!("Cannot reschedule a {name} flow run without a deployment."));
+        }
+        let timed_out = initial.state_details.pause_timeout.is_some_and(|timeout| timeout < v.moment.now);
+        if timed_out && !cancels {
+            let verb = pause_verb(v.proposed);
+            return Ruling::substitute(
+                Proposed::new(Failed).saying(format!("The flow was {name} and never resumed.")),
+                format!("The flow run {verb} has timed out and can no longer resume."),
+            );
+        }
+        Ruling::pass()
+    })
+    .after(|x| {
+        let was_blocking = x.initial.is_some_and(|s| !s.state_details.pause_reschedule);
+        let is_scheduled = x.validated.is_some_and(|s| s.r#type == Scheduled);
+        // The process of a blocking pause is gone when the run is scheduled: a new attempt begins.
+        let begins_anew = x.caller.is_v3() && x.caller.knows_pauses() && was_blocking && is_scheduled;
+        Ok(After::changing(changed(x.run, |policy| {
+            if begins_anew {
+                forget_pauses(policy, Some(RetryType::Reschedule));
+            } else {
+                policy.resuming = Some(true);
             }
-            let name = v.proposed.name.to_lowercase();
-            if initial.state_details.pause_reschedule && v.run.deployment_id.is_none() {
-                return Ruling::keep(format!("Cannot reschedule a {name} flow run without a deployment."));
-            }
-            let timed_out = initial.state_details.pause_timeout.is_some_and(|timeout| timeout < v.moment.now);
-            if timed_out && !cancels {
-                let verb = pause_verb(v.proposed);
-                return Ruling::substitute(
-                    Proposed::new(Failed).saying(format!("The flow was {name} and never resumed.")),
-                    format!("The flow run {verb} has timed out and can no longer resume."),
-                );
-            }
-            Ruling::pass()
-        })
-        .after(|x| {
-            let was_blocking = x.initial.is_some_and(|s| !s.state_details.pause_reschedule);
-            let is_scheduled = x.validated.is_some_and(|s| s.r#type == Scheduled);
-            // The process of a blocking pause is gone when the run is scheduled: a new attempt begins.
-            let begins_anew = x.caller.is_v3() && x.caller.knows_pauses() && was_blocking && is_scheduled;
-            Ok(After::changing(changed(x.run, |policy| {
-                if begins_anew {
-                    forget_pauses(policy, Some(RetryType::Reschedule));
-                } else {
-                    policy.resuming = Some(true);
-                }
-            })))
-        });
+        })))
+    });
 
 /// A state type as the reasons of [`HANDLE_RESUMING`] spell it.
 fn qualified(r#type: mintaka_core::records::StateType) -> String {
@@ -222,8 +213,8 @@ fn qualified(r#type: mintaka_core::records::StateType) -> String {
 }
 
 /// A failed run is retried as often as it says.
-pub(super) const RETRY_FAILED: FlowRule =
-    Rule::new("RetryFailedFlows", Types::of(&[Running]), Types::of(&[Failed])).before(|v| {
+pub(super) const RETRY_FAILED: FlowRule = Rule::new("RetryFailedFlows", Types::of(&[Running]), Types::of(&[Failed]))
+    .before(|v| {
         let policy = FlowRunPolicy::of(&v.run.empirical_policy);
         if policy.retries.is_none_or(|retries| v.run.run_count > retries) {
             if !v.caller.is_v3() {

@@ -105,8 +105,7 @@ const CORE_FLOW_V3: &[Rule<FlowRun>] = &[
     // Limits: ReleaseFlowConcurrencySlots
 ];
 
-const MINIMAL_FLOW_V2: &[Rule<FlowRun>] =
-    &[both::add_unknown_result(), flow::BYPASS_CANCELLING, flow::INSTRUMENT];
+const MINIMAL_FLOW_V2: &[Rule<FlowRun>] = &[both::add_unknown_result(), flow::BYPASS_CANCELLING, flow::INSTRUMENT];
 
 const MINIMAL_FLOW_V3: &[Rule<FlowRun>] = &[
     // Limits: PreserveDeploymentConcurrencyLeaseId

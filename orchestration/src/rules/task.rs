@@ -16,9 +16,7 @@ pub(super) const CACHE_RETRIEVAL: TaskRule =
         let details = &v.proposed.details;
         let asks = details.cache_key.as_ref().is_some_and(|key| !key.is_empty()) && details.refresh_cache != Some(true);
         match &v.around.cached {
-            Some(cached) if asks => {
-                Ruling::substitute(cached.proposed().named("Cached"), "Retrieved state from cache")
-            }
+            Some(cached) if asks => Ruling::substitute(cached.proposed().named("Cached"), "Retrieved state from cache"),
             _ => Ruling::pass(),
         }
     });
@@ -74,8 +72,9 @@ pub(super) const HANDLE_TERMINAL_STATES: TaskRule =
 
 /// Tasks run only while their flow does.
 pub(super) const PREVENT_RUNNING_IN_STOPPED_FLOWS: TaskRule =
-    Rule::new("PreventRunningTasksFromStoppedFlows", Types::ALL, Types::of(&[Running])).needing(&[Need::FlowRun]).before(
-        |v| {
+    Rule::new("PreventRunningTasksFromStoppedFlows", Types::ALL, Types::of(&[Running]))
+        .needing(&[Need::FlowRun])
+        .before(|v| {
             let Some(flow_run) = &v.around.flow_run else { return Ruling::pass() };
             match flow_run.state_type {
                 Some(Running) => Ruling::pass(),
@@ -87,28 +86,23 @@ pub(super) const PREVENT_RUNNING_IN_STOPPED_FLOWS: TaskRule =
                     }
                     Ruling::substitute(
                         not_ready,
-                        format!(
-                            "The flow is paused, new tasks can execute after resuming flow run: {}.",
-                            flow_run.id
-                        ),
+                        format!("The flow is paused, new tasks can execute after resuming flow run: {}.", flow_run.id),
                     )
                 }
                 _ => Ruling::abort("The enclosing flow must be running to begin task execution."),
             }
-        },
-    );
+        });
 
 /// A failed run is retried as often as it says, unless the client says that this failure is final.
-pub(super) const RETRY_FAILED: TaskRule =
-    Rule::new("RetryFailedTasks", Types::of(&[Running]), Types::of(&[Failed])).before(|v| {
+pub(super) const RETRY_FAILED: TaskRule = Rule::new("RetryFailedTasks", Types::of(&[Running]), Types::of(&[Failed]))
+    .before(|v| {
         let policy = TaskRunPolicy::of(&v.run.empirical_policy);
         let may_retry = v.proposed.details.retriable != Some(false);
         if !may_retry || policy.retries.is_none_or(|retries| v.run.run_count > retries) {
             return Ruling::pass();
         }
         let delay = retry_delay::seconds(&policy, v.run.run_count, v.moment.uniform);
-        let mut retry =
-            Proposed::awaiting_retry(v.moment.now.plus_seconds(delay)).with_data(v.proposed.data.clone());
+        let mut retry = Proposed::awaiting_retry(v.moment.now.plus_seconds(delay)).with_data(v.proposed.data.clone());
         retry.message = v.proposed.message.clone();
         Ruling::substitute(retry, "Retrying")
     });

@@ -1,0 +1,363 @@
+//! Creation of flow runs and task runs, each with its first state.
+
+use mintaka_core::records::{Deployment, Flow, FlowRun, StateType, TaskRun, task_run};
+use mintaka_core::{Batch, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::transition::{Attempt, moment, state_of_flow_run, state_of_task_run, until_done};
+use super::transition_flow_run::write;
+use super::transition_task_run::judge_task_run;
+use crate::caller::Caller;
+use crate::error::OpError;
+use crate::names::random_name;
+use crate::rules::{Case, FlowPolicy, judge};
+use crate::run_policy::{FlowRunPolicy, TaskRunPolicy};
+use crate::state::{Proposed, State};
+
+/// A flow run that shall be created.
+#[derive(Clone, Debug)]
+pub struct NewFlowRun {
+    /// Two random words if absent or empty.
+    pub name: Option<String>,
+    /// Must exist.
+    pub flow_id: Uuid,
+    /// Need not exist.
+    pub deployment_id: Option<Uuid>,
+    /// The queue that the run waits in.
+    pub work_queue_id: Option<Uuid>,
+    /// Its name, or just a text.
+    pub work_queue_name: Option<String>,
+    /// Version of the flow.
+    pub flow_version: Option<String>,
+    /// Version of the deployment.
+    pub deployment_version: Option<String>,
+    /// Parameters.
+    pub parameters: Json,
+    /// With it, the run is created once per flow.
+    pub idempotency_key: Option<String>,
+    /// Context.
+    pub context: Json,
+    /// Retries and pauses.
+    pub empirical_policy: FlowRunPolicy,
+    /// Tags.
+    pub tags: Tags,
+    /// Labels of its own; those of its deployment or flow and of the system are added.
+    pub labels: Map<String, Value>,
+    /// The task run that stands for it in its parent; must exist.
+    pub parent_task_run_id: Option<Uuid>,
+    /// Infrastructure block, of the 2.x line.
+    pub infrastructure_document_id: Option<Uuid>,
+    /// Who created it, as sent to clients.
+    pub created_by: Option<Json>,
+    /// Job variables.
+    pub job_variables: Json,
+    /// Whether a schedule made it.
+    pub auto_scheduled: bool,
+    /// Its first state, which is forced; PENDING if absent.
+    pub state: Option<Proposed>,
+}
+
+impl NewFlowRun {
+    /// A run of a flow, with nothing else said.
+    pub fn of(flow_id: Uuid) -> NewFlowRun {
+        NewFlowRun {
+            name: None,
+            flow_id,
+            deployment_id: None,
+            work_queue_id: None,
+            work_queue_name: None,
+            flow_version: None,
+            deployment_version: None,
+            parameters: Json::object(),
+            idempotency_key: None,
+            context: Json::object(),
+            empirical_policy: FlowRunPolicy::default(),
+            tags: Tags::default(),
+            labels: Map::new(),
+            parent_task_run_id: None,
+            infrastructure_document_id: None,
+            created_by: None,
+            job_variables: Json::object(),
+            auto_scheduled: false,
+            state: None,
+        }
+    }
+
+    /// The row, before its first state.
+    fn row(self, id: Uuid, labels: Json, parent_flow_run_id: Option<Uuid>, now: Time) -> FlowRun {
+        FlowRun {
+            id,
+            created: now,
+            updated: now,
+            name: named(self.name),
+            flow_id: self.flow_id,
+            state_id: None,
+            deployment_id: self.deployment_id,
+            work_queue_id: self.work_queue_id,
+            work_queue_name: self.work_queue_name,
+            flow_version: self.flow_version,
+            deployment_version: self.deployment_version,
+            parameters: self.parameters,
+            idempotency_key: self.idempotency_key,
+            context: self.context,
+            empirical_policy: Json::of(&self.empirical_policy),
+            tags: self.tags,
+            labels,
+            parent_task_run_id: self.parent_task_run_id,
+            state_type: None,
+            state_name: None,
+            state_timestamp: None,
+            run_count: 0,
+            expected_start_time: None,
+            next_scheduled_start_time: None,
+            start_time: None,
+            end_time: None,
+            total_run_time: 0.0,
+            auto_scheduled: self.auto_scheduled,
+            infrastructure_document_id: self.infrastructure_document_id,
+            infrastructure_pid: None,
+            created_by: self.created_by,
+            job_variables: Some(self.job_variables),
+            sort_time: None,
+            start_delay: None,
+            parent_flow_run_id,
+        }
+    }
+}
+
+/// A task run that shall be created.
+#[derive(Clone, Debug)]
+pub struct NewTaskRun {
+    /// Chosen by a client of the 3.x line; else minted.
+    pub id: Option<Uuid>,
+    /// Two random words if absent or empty.
+    pub name: Option<String>,
+    /// The flow run around it; must exist.
+    pub flow_run_id: Option<Uuid>,
+    /// Which task.
+    pub task_key: String,
+    /// Which call of the task in the flow run.
+    pub dynamic_key: String,
+    /// Cache key.
+    pub cache_key: Option<String>,
+    /// Until when the cache key counts.
+    pub cache_expiration: Option<Time>,
+    /// Version of the task.
+    pub task_version: Option<String>,
+    /// Retries.
+    pub empirical_policy: TaskRunPolicy,
+    /// Tags.
+    pub tags: Tags,
+    /// Labels of its own; those of its flow run and of the system are added.
+    pub labels: Map<String, Value>,
+    /// What its parameters come from.
+    pub task_inputs: Json,
+    /// Its first state, which is forced; PENDING if absent.
+    pub state: Option<Proposed>,
+}
+
+impl NewTaskRun {
+    /// A call of a task, with nothing else said.
+    pub fn of(flow_run_id: Option<Uuid>, task_key: impl Into<String>, dynamic_key: impl Into<String>) -> NewTaskRun {
+        NewTaskRun {
+            id: None,
+            name: None,
+            flow_run_id,
+            task_key: task_key.into(),
+            dynamic_key: dynamic_key.into(),
+            cache_key: None,
+            cache_expiration: None,
+            task_version: None,
+            empirical_policy: TaskRunPolicy::default(),
+            tags: Tags::default(),
+            labels: Map::new(),
+            task_inputs: Json::object(),
+            state: None,
+        }
+    }
+
+    /// The row, before its first state.
+    fn row(self, id: Uuid, labels: Json, now: Time) -> TaskRun {
+        TaskRun {
+            id,
+            created: now,
+            updated: now,
+            name: named(self.name),
+            flow_run_id: self.flow_run_id,
+            task_key: self.task_key,
+            dynamic_key: self.dynamic_key,
+            cache_key: self.cache_key,
+            cache_expiration: self.cache_expiration,
+            task_version: self.task_version,
+            empirical_policy: Json::of(&self.empirical_policy),
+            tags: self.tags,
+            labels,
+            state_id: None,
+            task_inputs: self.task_inputs,
+            state_type: None,
+            state_name: None,
+            state_timestamp: None,
+            run_count: 0,
+            flow_run_run_count: 0,
+            expected_start_time: None,
+            next_scheduled_start_time: None,
+            start_time: None,
+            end_time: None,
+            total_run_time: 0.0,
+            sort_time: None,
+            start_delay: None,
+        }
+    }
+}
+
+/// A run that was created, or the one that was there already.
+#[derive(Clone, Debug)]
+pub struct Created<R> {
+    /// The run.
+    pub run: R,
+    /// Its current state; `None` only for an old run that has none.
+    pub state: Option<State>,
+    /// Whether it was created now.
+    pub created: bool,
+}
+
+fn named(name: Option<String>) -> String {
+    name.filter(|name| !name.is_empty()).unwrap_or_else(random_name)
+}
+
+/// Creates a flow run with its first state, or answers the one that has the same flow and idempotency key.
+///
+/// # Errors
+/// [`OpError::Conflict`] if flow or parent task run do not exist.
+pub async fn create_flow_run(store: &Store, new: NewFlowRun, by: &Caller) -> Result<Created<FlowRun>, OpError> {
+    let id = Uuid::new_v4();
+    until_done::<FlowRun, _>(async |_| {
+        let mut new = new.clone();
+        let labels = flow_run_labels(store, &mut new).await?;
+        let parent_flow_run_id = match new.parent_task_run_id {
+            Some(parent) => store.get::<TaskRun>(parent).await?.ok_or_else(OpError::data_integrity)?.record.flow_run_id,
+            None => None,
+        };
+        let flow = Key::id(new.flow_id);
+        let is_once = new.idempotency_key.is_some();
+        let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
+        let moment = moment(store);
+        let run = new.row(id, labels, parent_flow_run_id, moment.now);
+
+        let case = Case { run: &run, initial: None, around: &(), caller: by, moment: &moment };
+        let mut verdict = judge(FlowPolicy::Minimal.rules(by.line), case, want)?;
+        let batch = with_row(Batch::new().present::<Flow>(flow), verdict.run.clone(), is_once);
+        let batch = write(store, batch, &mut verdict, None, by).await?;
+        match store.commit(batch).await? {
+            Outcome::Committed { .. } => {
+                Ok(Attempt::Done(Created { run: verdict.run, state: verdict.state, created: true }))
+            }
+            Outcome::Repeated(row) => {
+                let run = Versioned::<FlowRun>::from_row(row)?.record;
+                let state = state_of_flow_run(store, &run).await?;
+                Ok(Attempt::Done(Created { run, state, created: false }))
+            }
+            Outcome::Conflict(conflict) if conflict.table == Flow::TABLE => Err(OpError::data_integrity()),
+            Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
+            Outcome::Failed(error) => Err(error.into()),
+        }
+    })
+    .await
+}
+
+/// The new row: as the row that makes the batch happen once, or as an insert that must succeed.
+fn with_row<R: Record>(batch: Batch, row: R, once: bool) -> Batch {
+    if once { batch.once(row) } else { batch.insert(row) }
+}
+
+/// Labels of the deployment (if it exists) or else of the flow, then of the system, then of the run itself.
+async fn flow_run_labels(store: &Store, new: &mut NewFlowRun) -> Result<Json, OpError> {
+    let deployment = match new.deployment_id {
+        Some(id) => store.get::<Deployment>(id).await?,
+        None => None,
+    };
+    let inherited = match &deployment {
+        Some(deployment) => deployment.labels.clone(),
+        None => store.get::<Flow>(new.flow_id).await?.ok_or_else(OpError::data_integrity)?.record.labels,
+    };
+    let mut system = vec![("prefect.flow.id", new.flow_id)];
+    system.extend(deployment.map(|deployment| ("prefect.deployment.id", deployment.id)));
+    Ok(merged(&inherited, &system, std::mem::take(&mut new.labels)))
+}
+
+fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) -> Json {
+    let mut labels = match inherited.value() {
+        Value::Object(labels) => labels,
+        _ => Map::new(),
+    };
+    labels.extend(system.iter().map(|(name, id)| ((*name).to_owned(), Value::from(id.to_string()))));
+    labels.extend(own);
+    Json::from(Value::Object(labels))
+}
+
+/// Creates a task run with its first state, or answers the one that has the same flow run, task key and dynamic key.
+/// (wire: also among task runs without a flow run)
+///
+/// # Errors
+/// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.
+pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
+    let id = new.id.unwrap_or_else(Uuid::new_v4);
+    until_done::<TaskRun, _>(async |_| {
+        let mut new = new.clone();
+        let mut batch = Batch::new();
+        let own_labels = std::mem::take(&mut new.labels);
+        let labels = match new.flow_run_id {
+            Some(flow_run_id) => {
+                let flow_run = store.get::<FlowRun>(flow_run_id).await?.ok_or_else(OpError::data_integrity)?;
+                batch = batch.present::<FlowRun>(Key::id(flow_run_id));
+                merged(&flow_run.labels, &[("prefect.flow-run.id", flow_run_id)], own_labels)
+            }
+            None => {
+                if let Some(run) = without_flow_run(store, &new).await? {
+                    return existing(store, run).await;
+                }
+                Json::from(Value::Object(own_labels))
+            }
+        };
+        let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
+        let natural_key = (new.flow_run_id, new.task_key.clone(), new.dynamic_key.clone());
+        let run = new.row(id, labels, store.now());
+        let mut judged = judge_task_run(store, &run, None, want, true, by).await?;
+        batch = judged.write(store, batch.once(judged.verdict.run.clone()));
+        match store.commit(batch).await? {
+            Outcome::Committed { .. } => {
+                let (run, state) = (judged.verdict.run, judged.verdict.state);
+                Ok(Attempt::Done(Created { run, state, created: true }))
+            }
+            Outcome::Repeated(row) => {
+                let run = Versioned::<TaskRun>::from_row(row)?.record;
+                if (run.flow_run_id, run.task_key.clone(), run.dynamic_key.clone()) != natural_key {
+                    return Err(OpError::data_integrity());
+                }
+                existing(store, run).await
+            }
+            Outcome::Conflict(conflict) if conflict.table == FlowRun::TABLE && conflict.row.is_none() => {
+                Err(OpError::data_integrity())
+            }
+            Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
+            Outcome::Failed(error) => Err(error.into()),
+        }
+    })
+    .await
+}
+
+async fn existing(store: &Store, run: TaskRun) -> Result<Attempt<Created<TaskRun>>, OpError> {
+    let state = state_of_task_run(store, &run).await?;
+    Ok(Attempt::Done(Created { run, state, created: false }))
+}
+
+/// A unique key does not hold nulls apart, so these are looked up.
+async fn without_flow_run(store: &Store, new: &NewTaskRun) -> Result<Option<TaskRun>, OpError> {
+    let query = Query::of(&task_run::TABLE).filter(Filter::And(vec![
+        Filter::eq(task_run::task_key, new.task_key.as_str()),
+        Filter::eq(task_run::dynamic_key, new.dynamic_key.as_str()),
+        Filter::IsNull(task_run::flow_run_id),
+    ]));
+    Ok(store.first::<TaskRun>(query).await?.map(|run| run.record))
+}

@@ -1,0 +1,169 @@
+//! Transitions: a proposed state is judged over what is stored, and all that it causes is committed as one batch.
+//!
+//! The batch is guarded by the versions of every row that a rule looked at. Whoever loses a race judges again.
+
+use mintaka_core::records::{Artifact, FlowRun, FlowRunState, TaskRun, TaskRunState};
+use mintaka_core::{Batch, Change, Col, Conflict, Error, Json, Outcome, Record, Store, Time, Versioned};
+use uuid::Uuid;
+
+use crate::error::OpError;
+use crate::rules::{Moment, Run, Unjudgeable, Verdict};
+use crate::state::{State, StateDetails, kind_of};
+use crate::verdict::{Details, Status};
+
+/// How often a transition is judged before its run counts as too busy.
+const ATTEMPTS: usize = 20;
+
+/// What became of a proposed transition.
+#[derive(Clone, Debug)]
+pub struct Transitioned {
+    /// The outcome.
+    pub status: Status,
+    /// The state that the run is in now; `None` only if it has none.
+    pub state: Option<State>,
+    /// Why.
+    pub details: Details,
+    /// Whether a state was written, the proposed one or another.
+    pub wrote: bool,
+}
+
+impl Transitioned {
+    pub(super) fn of<R>(verdict: Verdict<R>, initial: Option<State>) -> Transitioned {
+        let wrote = verdict.state.is_some();
+        Transitioned { status: verdict.status, state: verdict.state.or(initial), details: verdict.details, wrote }
+    }
+}
+
+/// One try of a transition.
+pub(super) enum Attempt<T> {
+    /// Committed, or there was nothing to commit.
+    Done(T),
+    /// Somebody else was faster.
+    Lost(Conflict),
+}
+
+/// Tries until an attempt is not lost. An attempt gets the run as the lost one before it left it, if that was in the way.
+pub(super) async fn until_done<R: Record, T>(
+    mut attempt: impl AsyncFnMut(Option<Versioned<R>>) -> Result<Attempt<T>, OpError>,
+) -> Result<T, OpError> {
+    let mut seen = None;
+    for _ in 0..ATTEMPTS {
+        match attempt(seen.take()).await? {
+            Attempt::Done(done) => return Ok(done),
+            Attempt::Lost(Conflict { table, row: Some(row), .. }) if table == R::TABLE => {
+                seen = Some(Versioned::from_row(row)?);
+            }
+            Attempt::Lost(_) => {}
+        }
+    }
+    Err(OpError::Storage(Error::Unavailable("the run changes its state too often".into())))
+}
+
+/// Commits a batch unless it is empty.
+pub(super) async fn commit<T>(store: &Store, batch: Batch, done: T) -> Result<Attempt<T>, OpError> {
+    if batch.ops.is_empty() {
+        return Ok(Attempt::Done(done));
+    }
+    match store.commit(batch).await? {
+        Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
+        Outcome::Committed { .. } | Outcome::Repeated(_) => Ok(Attempt::Done(done)),
+        Outcome::Failed(error) => Err(error.into()),
+    }
+}
+
+/// Time and chance for one judgement.
+pub(super) fn moment(store: &Store) -> Moment {
+    Moment { now: store.now(), state_id: store.new_id(), pause_key: Uuid::new_v4(), uniform: rand::random::<f64>() }
+}
+
+/// The state that a flow run is in.
+pub(super) async fn state_of_flow_run(store: &Store, run: &FlowRun) -> Result<Option<State>, Error> {
+    let Some(id) = run.state_id else { return Ok(None) };
+    match store.get::<FlowRunState>(id).await? {
+        Some(row) => State::try_from(row.record).map(Some),
+        None => Ok(remembered(run)),
+    }
+}
+
+/// The state that a task run is in.
+pub(super) async fn state_of_task_run(store: &Store, run: &TaskRun) -> Result<Option<State>, Error> {
+    let Some(id) = run.state_id else { return Ok(None) };
+    match store.get::<TaskRunState>(id).await? {
+        Some(row) => State::try_from(row.record).map(Some),
+        None => Ok(remembered(run)),
+    }
+}
+
+/// A state whose row is missing, as far as the run remembers it.
+fn remembered<R: Run>(run: &R) -> Option<State> {
+    let course = run.course();
+    let r#type = course.state_type?;
+    Some(State {
+        id: course.state_id?,
+        r#type,
+        name: course.state_name.unwrap_or_else(|| r#type.default_name()),
+        timestamp: course.state_timestamp?,
+        message: None,
+        data: None,
+        state_details: StateDetails::default(),
+    })
+}
+
+/// The change that makes `new` of `old`: the columns that differ.
+pub(super) fn difference<R: Record>(old: R, new: R) -> Change {
+    let changed = old.into_values().into_iter().zip(new.into_values()).enumerate();
+    let mut change = Change::default();
+    for (ordinal, (old, new)) in changed {
+        let column = Col { table: R::TABLE, ordinal };
+        if old != new && !column.def().soft {
+            change.set.push((column, new));
+        }
+    }
+    change
+}
+
+/// Takes out of a state's data what describes the artifact of its result, and answers that artifact.
+///
+/// Data that says it is not persisted has none. The artifact has no key, so that it belongs to no collection.
+pub(super) fn result_artifact(
+    state: &mut State,
+    flow_run_id: Option<Uuid>,
+    task_run_id: Option<Uuid>,
+    id: Uuid,
+    now: Time,
+) -> Option<Artifact> {
+    let data = state.data.as_mut()?;
+    if kind_of(data).flatten().as_deref() == Some("unpersisted") {
+        return None;
+    }
+    let mut description = None;
+    if data.text().contains("\"artifact_")
+        && let serde_json::Value::Object(mut fields) = data.value()
+    {
+        fields.shift_remove("artifact_key");
+        fields.shift_remove("artifact_type");
+        description = fields.shift_remove("artifact_description").and_then(|d| d.as_str().map(str::to_owned));
+        *data = Json::from(serde_json::Value::Object(fields));
+    }
+    Some(Artifact {
+        id,
+        created: now,
+        updated: now,
+        key: None,
+        r#type: Some("result".into()),
+        description,
+        data: Some(data.clone()),
+        metadata_: None,
+        flow_run_id,
+        task_run_id,
+    })
+}
+
+impl From<Unjudgeable> for OpError {
+    fn from(why: Unjudgeable) -> OpError {
+        match why {
+            Unjudgeable::FlowRunGone(_) => OpError::NotFound(why.to_string()),
+            Unjudgeable::Stateless => OpError::Invalid(why.to_string()),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Transitions of flow runs.
+
+use mintaka_core::records::{FlowRun, FlowRunInput, StateType, TaskRun, task_run};
+use mintaka_core::{Batch, Filter, Key, Store, Versioned};
+use uuid::Uuid;
+
+use super::flow_run_event;
+use super::transition::{
+    Attempt, Transitioned, commit, difference, moment, result_artifact, state_of_flow_run, until_done,
+};
+use super::transition_task_run::force_task_run;
+use crate::caller::Caller;
+use crate::error::OpError;
+use crate::rules::{Case, Effect, FlowPolicy, Verdict, judge};
+use crate::state::{Proposed, State};
+
+/// Proposes a state for a flow run under a policy ([`FlowPolicy::Minimal`] is "force").
+///
+/// State, run, mirrored parent task, event and whatever else follows are committed together or not at all.
+///
+/// # Errors
+/// [`OpError::NotFound`] if there is no such run; [`OpError::Storage`], with
+/// [`Unavailable`](mintaka_core::Error::Unavailable) when the run is too busy.
+pub async fn set_flow_run_state(
+    store: &Store,
+    id: Uuid,
+    want: Proposed,
+    policy: FlowPolicy,
+    by: &Caller,
+) -> Result<Transitioned, OpError> {
+    until_done(async |seen| attempt(store, id, seen, want.clone(), policy, by).await).await
+}
+
+async fn attempt(
+    store: &Store,
+    id: Uuid,
+    seen: Option<Versioned<FlowRun>>,
+    want: Proposed,
+    policy: FlowPolicy,
+    by: &Caller,
+) -> Result<Attempt<Transitioned>, OpError> {
+    let seen = match seen.filter(|run| run.id == id) {
+        Some(seen) => seen,
+        None => store
+            .get::<FlowRun>(id)
+            .await?
+            .ok_or_else(|| OpError::NotFound(format!("Flow run with id {id} not found")))?,
+    };
+    let initial = state_of_flow_run(store, &seen).await?;
+    let moment = moment(store);
+    let case = Case { run: &seen.record, initial: initial.as_ref(), around: &(), caller: by, moment: &moment };
+    let mut verdict = judge(policy.rules(by.line), case, want)?;
+
+    let mut batch = Batch::new().version(&seen);
+    batch = write(store, batch, &mut verdict, initial.as_ref(), by).await?;
+    let mut change = difference(seen.record, verdict.run.clone());
+    if !change.is_empty() {
+        change = change.set(mintaka_core::records::flow_run::updated, moment.now);
+    }
+    batch = batch.update::<FlowRun>(Key::id(id), change);
+    commit(store, batch, Transitioned::of(verdict, initial)).await
+}
+
+/// Adds to a batch all that a judged transition of a flow run writes, but for the row of the run itself.
+pub(super) async fn write(
+    store: &Store,
+    mut batch: Batch,
+    verdict: &mut Verdict<FlowRun>,
+    initial: Option<&State>,
+    by: &Caller,
+) -> Result<Batch, OpError> {
+    let run = &verdict.run;
+    let now = store.now();
+    if let Some(state) = &mut verdict.state {
+        if let Some(artifact) = result_artifact(state, Some(run.id), None, store.new_id(), now) {
+            batch = batch.insert(artifact);
+        }
+        batch = batch.insert(state.clone().into_flow_run_state(run.id, now));
+    }
+    for effect in &verdict.effects {
+        batch = match (effect, &verdict.state) {
+            (Effect::MirrorToParentTask, Some(state)) => mirror(store, batch, run, state, by).await?,
+            (Effect::Emit, Some(state)) => {
+                let related = flow_run_event::related(store, run).await?;
+                let (event, resources) = flow_run_event::flow_run_event(run, &related, initial, state, now);
+                resources.into_iter().fold(batch.insert_or_skip(event), Batch::insert_or_skip)
+            }
+            (Effect::DeleteInputs(keys), _) => keys.iter().fold(batch, |batch, key| {
+                batch.delete::<FlowRunInput>(Key::Unique(vec![run.id.into(), key.as_str().into()]))
+            }),
+            (Effect::RetryFailedTaskRuns(time), _) => {
+                let failed =
+                    Filter::eq(task_run::flow_run_id, run.id).and(Filter::eq(task_run::state_type, StateType::Failed));
+                for seen in store.all::<TaskRun>(failed).await? {
+                    let retry = Proposed::awaiting_retry(*time);
+                    batch = force_task_run(store, batch, seen, retry, by, |run| run.run_count = 0).await?;
+                }
+                batch
+            }
+            (Effect::MirrorToParentTask | Effect::Emit | Effect::Cache { .. }, _) => batch,
+        };
+    }
+    Ok(batch)
+}
+
+/// The task run that stands for a subflow in its parent enters the subflow's state; nothing if it is gone.
+async fn mirror(store: &Store, batch: Batch, run: &FlowRun, state: &State, by: &Caller) -> Result<Batch, OpError> {
+    let Some(parent) = run.parent_task_run_id else { return Ok(batch) };
+    let Some(seen) = store.get::<TaskRun>(parent).await? else { return Ok(batch) };
+    let mut want = state.proposed();
+    want.details.child_flow_run_id = Some(run.id);
+    force_task_run(store, batch, seen, want, by, |_| {}).await
+}

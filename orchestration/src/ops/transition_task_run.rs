@@ -1,0 +1,169 @@
+//! Transitions of task runs.
+
+use mintaka_core::records::{
+    FlowRun, StateType, TaskRun, TaskRunState, TaskRunStateCache, task_run, task_run_state_cache,
+};
+use mintaka_core::{Batch, Cmp, Direction, Filter, Key, Query, Store, Time, Versioned};
+use uuid::Uuid;
+
+use super::transition::{
+    Attempt, Transitioned, commit, difference, moment, result_artifact, state_of_flow_run, state_of_task_run,
+    until_done,
+};
+use crate::caller::Caller;
+use crate::error::OpError;
+use crate::rules::{Case, Effect, Need, TaskAround, TaskPolicy, Verdict, judge, needs};
+use crate::state::{Proposed, State};
+
+/// Proposes a state for a task run; `force` passes over most rules.
+///
+/// # Errors
+/// [`OpError::NotFound`] if there is no such run, or the flow run that the rules look at is gone; [`OpError::Storage`],
+/// with [`Unavailable`](mintaka_core::Error::Unavailable) when the run is too busy.
+pub async fn set_task_run_state(
+    store: &Store,
+    id: Uuid,
+    want: Proposed,
+    force: bool,
+    by: &Caller,
+) -> Result<Transitioned, OpError> {
+    until_done(async |seen| attempt(store, id, seen, want.clone(), force, by).await).await
+}
+
+async fn attempt(
+    store: &Store,
+    id: Uuid,
+    seen: Option<Versioned<TaskRun>>,
+    want: Proposed,
+    force: bool,
+    by: &Caller,
+) -> Result<Attempt<Transitioned>, OpError> {
+    let seen = match seen.filter(|run| run.id == id) {
+        Some(seen) => seen,
+        None => store
+            .get::<TaskRun>(id)
+            .await?
+            .ok_or_else(|| OpError::NotFound(format!("Task run with id {id} not found")))?,
+    };
+    let initial = state_of_task_run(store, &seen).await?;
+    let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, force, by).await?;
+    let batch = judged.write(store, Batch::new());
+    let (verdict, batch) = judged.update(seen, batch, store.now());
+    commit(store, batch, Transitioned::of(verdict, initial)).await
+}
+
+/// A judged transition of a task run, and what its rules looked at.
+pub(super) struct Judged {
+    pub(super) verdict: Verdict<TaskRun>,
+    around: TaskAround,
+}
+
+/// Reads what the rules need, and judges.
+pub(super) async fn judge_task_run(
+    store: &Store,
+    run: &TaskRun,
+    initial: Option<&State>,
+    want: Proposed,
+    force: bool,
+    by: &Caller,
+) -> Result<Judged, OpError> {
+    let rules = TaskPolicy::choose(by.line, force, run, &want).rules(by.line);
+    let moment = moment(store);
+    let mut around = TaskAround::default();
+    for need in needs(rules, initial.map(|s| s.r#type), want.r#type) {
+        match need {
+            Need::FlowRun => {
+                let Some(id) = run.flow_run_id else { continue };
+                around.flow_run = store.get::<FlowRun>(id).await?;
+                if let Some(flow_run) = &around.flow_run
+                    && flow_run.state_type == Some(StateType::Paused)
+                {
+                    around.flow_run_state = state_of_flow_run(store, flow_run).await?;
+                }
+            }
+            Need::Cached => {
+                if let Some(key) = want.details.cache_key.as_ref().filter(|key| !key.is_empty())
+                    && want.details.refresh_cache != Some(true)
+                {
+                    around.cached = cached(store, key, moment.now).await?;
+                }
+            }
+        }
+    }
+    let verdict = judge(rules, Case { run, initial, around: &around, caller: by, moment: &moment }, want)?;
+    Ok(Judged { verdict, around })
+}
+
+impl Judged {
+    /// Adds to a batch all that the transition writes, but for the row of the run itself; and the guards of what the
+    /// rules looked at.
+    pub(super) fn write(&mut self, store: &Store, mut batch: Batch) -> Batch {
+        let Judged { verdict, around } = self;
+        let now = store.now();
+        let run = &verdict.run;
+        let Some(state) = &mut verdict.state else { return batch };
+        if let Some(flow_run) = &around.flow_run {
+            batch = batch.version(flow_run);
+        }
+        if let Some(artifact) = result_artifact(state, run.flow_run_id, Some(run.id), store.new_id(), now) {
+            batch = batch.insert(artifact);
+        }
+        batch = batch.insert(state.clone().into_task_run_state(run.id, now));
+        for effect in &verdict.effects {
+            if let Effect::Cache { key, expiration } = effect {
+                batch = batch.insert(TaskRunStateCache {
+                    id: store.new_id(),
+                    created: now,
+                    updated: now,
+                    cache_key: key.clone(),
+                    cache_expiration: *expiration,
+                    task_run_state_id: state.id,
+                });
+            }
+        }
+        batch
+    }
+
+    /// Adds to a batch the change of the run as it was seen, guarded by its version.
+    fn update(self, seen: Versioned<TaskRun>, batch: Batch, now: Time) -> (Verdict<TaskRun>, Batch) {
+        let batch = batch.version(&seen);
+        let key = Key::id(seen.id);
+        let mut change = difference(seen.record, self.verdict.run.clone());
+        if !change.is_empty() {
+            change = change.set(task_run::updated, now);
+        }
+        (self.verdict, batch.update::<TaskRun>(key, change))
+    }
+}
+
+/// Adds to a batch a forced transition of a task run, and what `also` changes of it.
+pub(super) async fn force_task_run(
+    store: &Store,
+    batch: Batch,
+    seen: Versioned<TaskRun>,
+    want: Proposed,
+    by: &Caller,
+    also: impl FnOnce(&mut TaskRun),
+) -> Result<Batch, OpError> {
+    let initial = state_of_task_run(store, &seen).await?;
+    let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, true, by).await?;
+    also(&mut judged.verdict.run);
+    let batch = judged.write(store, batch);
+    Ok(judged.update(seen, batch, store.now()).1)
+}
+
+/// The newest state that is cached under a key and has not expired.
+async fn cached(store: &Store, key: &str, now: Time) -> Result<Option<State>, OpError> {
+    let fresh = Filter::Or(vec![
+        Filter::IsNull(task_run_state_cache::cache_expiration),
+        Filter::cmp(task_run_state_cache::cache_expiration, Cmp::Gt, now),
+    ]);
+    let query = Query::of(&task_run_state_cache::TABLE)
+        .filter(Filter::eq(task_run_state_cache::cache_key, key).and(fresh))
+        .order(task_run_state_cache::created, Direction::Desc);
+    let Some(entry) = store.first::<TaskRunStateCache>(query).await? else { return Ok(None) };
+    match store.get::<TaskRunState>(entry.task_run_state_id).await? {
+        Some(row) => Ok(Some(State::try_from(row.record)?)),
+        None => Ok(None),
+    }
+}
