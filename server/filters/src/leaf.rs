@@ -13,6 +13,8 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{Enum, Object};
 use uuid::Uuid;
 
+use crate::text_search::TextQuery;
+
 /// How the criteria of a filter are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 pub enum Operator {
@@ -273,6 +275,39 @@ pub struct SwitchFilter {
 impl Leaf for SwitchFilter {
     fn criteria(&self, column: Col) -> Vec<Filter> {
         said([self.eq_.map(|on| Filter::eq(column, on))])
+    }
+}
+
+/// Conditions on a number; bounds are inclusive.
+#[derive(Clone, Debug, Default, Object)]
+pub struct LevelFilter {
+    /// At least this.
+    pub ge_: Option<i64>,
+    /// At most this.
+    pub le_: Option<i64>,
+}
+
+impl Leaf for LevelFilter {
+    fn criteria(&self, column: Col) -> Vec<Filter> {
+        said([
+            self.ge_.map(|least| Filter::cmp(column, Cmp::Ge, least)),
+            self.le_.map(|greatest| Filter::cmp(column, Cmp::Le, greatest)),
+        ])
+    }
+}
+
+/// A search for words.
+#[derive(Clone, Debug, Default, Object)]
+pub struct TextSearchFilter {
+    /// Terms are alternatives; `-term` is excluded, `+term` required; quotes make a phrase.
+    #[oai(validator(max_length = 200))]
+    pub query: String,
+}
+
+impl TextSearchFilter {
+    /// The search in the text of these columns, joined by a space.
+    pub fn on(&self, columns: &[Col]) -> Filter {
+        TextQuery::parse(&self.query).on(columns)
     }
 }
 

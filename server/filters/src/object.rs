@@ -1,7 +1,7 @@
 //! Object filters: each is a list of leaves and the columns that they are about.
 
 use mintaka_core::records::{
-    artifact, artifact_collection, deployment, flow, flow_run, task_run, work_pool, work_queue,
+    artifact, artifact_collection, deployment, flow, flow_run, log, task_run, work_pool, work_queue,
 };
 use mintaka_core::{Col, Filter};
 use poem_openapi::Object;
@@ -9,9 +9,9 @@ use poem_openapi::types::MaybeUndefined;
 use uuid::Uuid;
 
 use crate::leaf::{
-    AbsentFilter, CreatedByFilter, ExistsFilter, IdFilter, IgnoredFilter, KeyFilter, Leaf, LikeFilter, NameFilter,
-    Operator, OptionalIdFilter, OptionalTextFilter, PrefixFilter, StateFilter, SwitchFilter, TagsFilter, TextFilter,
-    TimeFilter,
+    AbsentFilter, CreatedByFilter, ExistsFilter, IdFilter, IgnoredFilter, KeyFilter, Leaf, LevelFilter, LikeFilter,
+    NameFilter, Operator, OptionalIdFilter, OptionalTextFilter, PrefixFilter, StateFilter, SwitchFilter, TagsFilter,
+    TextFilter, TextSearchFilter, TimeFilter,
 };
 
 /// Declares an object filter: each member is a leaf and what it means, a function of the leaf and of whether a client of
@@ -234,5 +234,21 @@ object! {
         task_run_id: IdFilter = on(artifact_collection::task_run_id);
         /// By type.
         r#type: TextFilter = on(artifact_collection::r#type);
+    }
+}
+
+object! {
+    /// Which log lines.
+    LogFilter {
+        /// By level.
+        level: LevelFilter = on(log::level);
+        /// By time.
+        timestamp: TimeFilter = on(log::timestamp);
+        /// By flow run.
+        flow_run_id: IdFilter = on(log::flow_run_id);
+        /// By task run.
+        task_run_id: OptionalIdFilter = on(log::task_run_id);
+        /// By words in message and name of the logger.
+        text: TextSearchFilter = |leaf, _| leaf.on(&[log::message, log::name]);
     }
 }
