@@ -87,7 +87,7 @@ impl<E: Endpoint> Endpoint for Layer<E> {
 fn body_of(error: poem::Error) -> Response {
     if error.is::<MethodNotAllowedError>() {
         ApiError::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
-    } else if error.is::<ParsePathError>() {
+    } else if error.is::<ParsePathError>() || error.is::<poem_openapi::error::ParsePathError>() {
         ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
     } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
         // A path parameter that is not what its route takes (an id that is no UUID) is a path that does not exist.

@@ -1,0 +1,161 @@
+//! Administration: versions, settings, the default storage of results, and emptying the store.
+
+use mintaka_core::records::{BlockDocument, BlockSchema, Configuration, configuration};
+use mintaka_core::{Batch, Change, Json, Key};
+use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Raw};
+use poem::http::StatusCode;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Tag, rows};
+
+/// The version that clients of the 2.x line are told.
+const V2_VERSION: &str = "2.20.26";
+/// The version that all other clients are told: they refuse another major version, and warn of an older one.
+const V3_VERSION: &str = "3.9.1";
+/// The key of the default storage of results among the stored settings (wire: its name in a stock database).
+const DEFAULT_STORAGE: &str = "server-default-result-storage";
+
+/// Where results go that name no storage.
+#[derive(Object, Serialize)]
+struct ServerDefaultResultStorage {
+    /// A block document that results can be written to.
+    default_result_storage_block_id: Option<Uuid>,
+}
+
+#[derive(Object)]
+struct ServerDefaultResultStorageUpdate {
+    /// A block document that results can be written to.
+    default_result_storage_block_id: Uuid,
+}
+
+#[derive(Object)]
+struct Confirm {
+    /// Nothing happens unless it is true.
+    #[oai(default)]
+    confirm: bool,
+}
+
+impl Confirm {
+    fn check(&self) -> Result<(), ApiError> {
+        // Stock servers answer the bare status.
+        if self.confirm { Ok(()) } else { Err(ApiError::body(StatusCode::BAD_REQUEST, Value::Null)) }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct AdminApi {
+    pub ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/admin", tag = "Tag::Admin")]
+impl AdminApi {
+    /// The release that the server stands in for, in the client's own line.
+    #[oai(path = "/version", method = "get", operation_id = "read_version")]
+    async fn version(&self, client: Client) -> Out<String> {
+        Out(if client.is_v2() { V2_VERSION } else { V3_VERSION }.to_owned())
+    }
+
+    /// Settings of the server that clients look at.
+    #[oai(path = "/settings", method = "get", operation_id = "read_settings")]
+    async fn settings(&self, client: Client) -> Raw {
+        let settings = &self.ctx.settings;
+        Raw::ok(if client.is_v2() {
+            json!({
+                "PREFECT_API_DEFAULT_LIMIT": settings.default_limit,
+                "PREFECT_API_BLOCKS_REGISTER_ON_START": settings.register_blocks,
+                "PREFECT_EXPERIMENTAL_EVENTS": settings.events,
+                "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": false,
+            })
+        } else {
+            json!({
+                "server": {
+                    "api": {"default_limit": settings.default_limit, "csrf_protection_enabled": false},
+                    "events": {"stream_out_enabled": true},
+                    "register_blocks_on_start": settings.register_blocks,
+                },
+            })
+        })
+    }
+
+    /// Where results go that name no storage.
+    #[oai(path = "/storage", method = "get", operation_id = "read_default_result_storage")]
+    async fn storage(&self) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
+        let stored = self.ctx.store.find::<Configuration>(storage_key()).await?;
+        let id =
+            stored.and_then(|row| row.record.value.value()["default_result_storage_block_id"].as_str()?.parse().ok());
+        Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: id }))
+    }
+
+    /// Chooses where results go that name no storage.
+    #[oai(path = "/storage", method = "put", operation_id = "update_default_result_storage")]
+    async fn set_storage(
+        &self,
+        body: Input<ServerDefaultResultStorageUpdate>,
+    ) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
+        let store = &self.ctx.store;
+        let id = body.default_result_storage_block_id;
+        let document = store
+            .get::<BlockDocument>(id)
+            .await?
+            .ok_or_else(|| ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found.")))?;
+        let schema = store.get::<BlockSchema>(document.block_schema_id).await?;
+        let capabilities = schema.map(|s| s.record.capabilities.value()).unwrap_or_default();
+        let writable = capabilities.as_array().is_some_and(|all| all.iter().any(|one| one == "write-path"));
+        if !writable {
+            let detail = format!("Block document {id} cannot be used for result storage.");
+            return Err(ApiError::unprocessable(detail));
+        }
+        let now = store.now();
+        let chosen = ServerDefaultResultStorage { default_result_storage_block_id: Some(id) };
+        let value = Json::of(&chosen);
+        let row = Configuration {
+            id: store.new_id(),
+            created: now,
+            updated: now,
+            key: DEFAULT_STORAGE.into(),
+            value: value.clone(),
+        };
+        let change = Change::default().set(configuration::value, value).set(configuration::updated, now);
+        let batch = Batch::new().present::<BlockDocument>(Key::id(id)).upsert(row, change, Vec::new());
+        if let mintaka_core::Outcome::Conflict(_) = store.commit(batch).await? {
+            return Err(ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found.")));
+        }
+        Ok(Out(chosen))
+    }
+
+    /// Results that name no storage go nowhere in particular again.
+    #[oai(path = "/storage", method = "delete", operation_id = "clear_default_result_storage")]
+    async fn clear_storage(&self) -> Result<NoContent, ApiError> {
+        self.ctx.store.commit(Batch::new().delete::<Configuration>(storage_key())).await?;
+        Ok(NoContent)
+    }
+
+    /// Deletes everything that is stored.
+    #[oai(path = "/database/clear", method = "post", operation_id = "clear_database")]
+    async fn clear_database(&self, body: Input<Confirm>) -> Result<NoContent, ApiError> {
+        body.check()?;
+        rows::clear(&self.ctx.store).await?;
+        Ok(NoContent)
+    }
+
+    /// Makes what the database lacks. A running server has it all, so there is nothing to do.
+    #[oai(path = "/database/create", method = "post", operation_id = "create_database")]
+    async fn create_database(&self, body: Input<Confirm>) -> Result<NoContent, ApiError> {
+        body.check()?;
+        Ok(NoContent)
+    }
+
+    /// Removes the database itself, which a running server does not do.
+    #[oai(path = "/database/drop", method = "post", operation_id = "drop_database")]
+    async fn drop_database(&self, body: Input<Confirm>) -> Result<NoContent, ApiError> {
+        body.check()?;
+        Err(ApiError::not_yet("Dropping the database of a running server"))
+    }
+}
+
+fn storage_key() -> Key {
+    Key::Unique(vec![DEFAULT_STORAGE.into()])
+}

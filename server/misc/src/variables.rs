@@ -1,0 +1,283 @@
+//! Variables: named values of the workspace.
+
+use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, NotAvailable, Operator, TagsFilter};
+use mintaka_core::records::{Variable, variable};
+use mintaka_core::{Batch, Change, Filter, Json, Key, Outcome, Tags};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, list};
+use mintaka_orchestration::ops::{Edited, edit};
+use poem::http::StatusCode;
+use poem_openapi::param::Path;
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Tag;
+
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 255;
+/// The longest value: bytes of its JSON text for 3.x clients, characters for 2.x ones.
+const LONGEST_VALUE: usize = 5000;
+
+#[derive(Object)]
+struct VariableCreate {
+    /// Lower-case letters, digits, underscores and (3.x) dashes.
+    name: String,
+    /// Any JSON; text for clients of the 2.x line.
+    value: MaybeUndefined<Value>,
+    #[oai(default)]
+    tags: Vec<String>,
+}
+
+#[derive(Object)]
+struct VariableUpdate {
+    name: MaybeUndefined<String>,
+    value: MaybeUndefined<Value>,
+    tags: MaybeUndefined<Vec<String>>,
+}
+
+/// Which variables.
+#[derive(Clone, Default, Object)]
+struct VariableFilter {
+    /// How the criteria are combined.
+    #[oai(default)]
+    operator: Operator,
+    id: Option<IdFilter>,
+    name: Option<NameFilter>,
+    tags: Option<TagsFilter>,
+    /// Not available: values are opaque.
+    value: Option<NotAvailable>,
+}
+
+impl VariableFilter {
+    fn filter(&self) -> Filter {
+        let id = self.id.iter().map(|leaf| leaf.on(variable::id));
+        let name = self.name.iter().map(|leaf| leaf.on(variable::name));
+        let tags = self.tags.iter().map(|leaf| leaf.on(variable::tags));
+        self.operator.combine(id.chain(name).chain(tags).collect())
+    }
+}
+
+mintaka_http::sort! {
+    /// Orders of variables.
+    pub VariableSort {
+        "CREATED_DESC" => [variable::created, Desc],
+        "UPDATED_DESC" => [variable::updated, Desc],
+        "NAME_DESC" => [variable::name, Desc],
+        "NAME_ASC" => [variable::name, Asc],
+    }
+}
+
+#[derive(Object)]
+struct FilterVariables {
+    variables: Option<VariableFilter>,
+    sort: Option<VariableSort>,
+    #[oai(flatten)]
+    page: Page,
+}
+
+#[derive(Object)]
+struct CountVariables {
+    variables: Option<VariableFilter>,
+}
+
+#[derive(Clone)]
+pub(crate) struct VariablesRootApi {
+    pub ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/variables/", tag = "Tag::Variables")]
+impl VariablesRootApi {
+    /// Makes a variable.
+    #[oai(path = "/", method = "post", operation_id = "create_variable")]
+    async fn create(&self, body: Input<VariableCreate>, client: Client) -> Result<Created<View<Variable>>, ApiError> {
+        let body = body.0;
+        check_name(&body.name, &client)?;
+        let value = match body.value {
+            MaybeUndefined::Undefined => return Err(ApiError::member("value", "Field required")),
+            MaybeUndefined::Null => Value::Null,
+            MaybeUndefined::Value(value) => value,
+        };
+        let value = check_value(value, &client)?;
+        let store = &self.ctx.store;
+        let now = store.now();
+        let name = body.name;
+        let row = Variable { id: store.new_id(), created: now, updated: now, name, value, tags: Tags(body.tags) };
+        if let Outcome::Conflict(_) = store.commit(Batch::new().insert(row.clone())).await? {
+            return Err(if client.is_v2() {
+                ApiError::integrity()
+            } else {
+                ApiError::conflict(format!("A variable with the name '{}' already exists.", row.name))
+            });
+        }
+        Ok(Created::new(shown(row, &client)))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct VariablesApi {
+    pub ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/variables", tag = "Tag::Variables")]
+impl VariablesApi {
+    /// The variables of a filter.
+    #[oai(path = "/filter", method = "post", operation_id = "filter_variables")]
+    async fn filter(&self, body: Input<FilterVariables>, client: Client) -> Result<Out<Vec<View<Variable>>>, ApiError> {
+        let page = body.page.checked(&self.ctx)?;
+        let filter = body.variables.clone().unwrap_or_default().filter();
+        let order = body.sort.map_or_else(|| vec![(variable::name, mintaka_core::Direction::Asc)], VariableSort::order);
+        let rows = list::<Variable>(&self.ctx, filter, order, page).await?;
+        Ok(Out(rows.into_iter().map(|row| shown(row.record, &client)).collect()))
+    }
+
+    /// How many variables a filter meets.
+    #[oai(path = "/count", method = "post", operation_id = "count_variables")]
+    async fn count(&self, body: Input<CountVariables>) -> Result<Out<i64>, ApiError> {
+        let filter = body.variables.clone().unwrap_or_default().filter();
+        Ok(Out(self.ctx.store.count::<Variable>(filter).await?))
+    }
+
+    /// A variable, by name.
+    #[oai(path = "/name/:name", method = "get", operation_id = "read_variable_by_name")]
+    async fn read_by_name(&self, name: Path<String>, client: Client) -> Result<Out<View<Variable>>, ApiError> {
+        self.read(by_name(&name), &client).await
+    }
+
+    /// Changes a variable, by name.
+    #[oai(path = "/name/:name", method = "patch", operation_id = "update_variable_by_name")]
+    async fn update_by_name(
+        &self,
+        name: Path<String>,
+        body: Input<VariableUpdate>,
+        client: Client,
+    ) -> Result<NoContent, ApiError> {
+        self.update(by_name(&name), body.0, &client).await
+    }
+
+    /// Deletes a variable, by name.
+    #[oai(path = "/name/:name", method = "delete", operation_id = "delete_variable_by_name")]
+    async fn delete_by_name(&self, name: Path<String>) -> Result<NoContent, ApiError> {
+        self.delete(by_name(&name)).await
+    }
+
+    /// A variable, by id.
+    #[oai(path = "/:id", method = "get", operation_id = "read_variable")]
+    async fn read_by_id(&self, id: Path<Uuid>, client: Client) -> Result<Out<View<Variable>>, ApiError> {
+        self.read(Key::id(id.0), &client).await
+    }
+
+    /// Changes a variable, by id.
+    #[oai(path = "/:id", method = "patch", operation_id = "update_variable")]
+    async fn update_by_id(
+        &self,
+        id: Path<Uuid>,
+        body: Input<VariableUpdate>,
+        client: Client,
+    ) -> Result<NoContent, ApiError> {
+        self.update(Key::id(id.0), body.0, &client).await
+    }
+
+    /// Deletes a variable, by id.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_variable")]
+    async fn delete_by_id(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+        self.delete(Key::id(id.0)).await
+    }
+}
+
+impl VariablesApi {
+    async fn read(&self, key: Key, client: &Client) -> Result<Out<View<Variable>>, ApiError> {
+        let seen = self.ctx.store.find::<Variable>(key).await?.ok_or_else(not_found)?;
+        Ok(Out(shown(seen.record, client)))
+    }
+
+    async fn update(&self, key: Key, body: VariableUpdate, client: &Client) -> Result<NoContent, ApiError> {
+        let mut change = Change::default().set(variable::updated, self.ctx.store.now());
+        match body.name {
+            MaybeUndefined::Undefined => {}
+            MaybeUndefined::Null => return Err(ApiError::integrity()),
+            MaybeUndefined::Value(name) => {
+                check_name(&name, client)?;
+                change = change.set(variable::name, name);
+            }
+        }
+        match body.value {
+            MaybeUndefined::Undefined => {}
+            MaybeUndefined::Null if client.is_v2() => return Err(ApiError::integrity()),
+            MaybeUndefined::Null => change = change.set(variable::value, Json::from(Value::Null)),
+            MaybeUndefined::Value(value) => change = change.set(variable::value, check_value(value, client)?),
+        }
+        match body.tags {
+            MaybeUndefined::Undefined => {}
+            MaybeUndefined::Null => return Err(ApiError::integrity()),
+            MaybeUndefined::Value(tags) => change = change.set(variable::tags, Tags(tags)),
+        }
+        match edit::<Variable, ApiError>(&self.ctx.store, key, |_| Ok(change.clone())).await? {
+            Edited::Done(_) => Ok(NoContent),
+            Edited::Missing => Err(not_found()),
+            Edited::Collides => Err(ApiError::integrity()),
+        }
+    }
+
+    async fn delete(&self, key: Key) -> Result<NoContent, ApiError> {
+        match self.ctx.store.commit(Batch::new().delete::<Variable>(key)).await? {
+            Outcome::Committed { ops, .. } if ops.iter().all(|op| op.applied) => Ok(NoContent),
+            _ => Err(not_found()),
+        }
+    }
+}
+
+fn by_name(name: &str) -> Key {
+    Key::Unique(vec![name.into()])
+}
+
+fn not_found() -> ApiError {
+    ApiError::detail(StatusCode::NOT_FOUND, "Variable not found.")
+}
+
+fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
+    let dashes = !client.is_v2();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (dashes && c == '-');
+    if !name.chars().all(allowed) {
+        let dashes = if dashes { ", dashes" } else { "" };
+        let msg = format!("Variable name must only contain lowercase letters, numbers{dashes} and underscores.");
+        return Err(ApiError::member("name", msg));
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err(ApiError::member("name", format!("A name has at most {LONGEST_NAME} characters.")));
+    }
+    Ok(())
+}
+
+/// The value as it is stored. A number or a boolean of a 2.x client becomes text.
+fn check_value(value: Value, client: &Client) -> Result<Json, ApiError> {
+    if !client.is_v2() {
+        let json = Json::from(value);
+        return if json.text().len() > LONGEST_VALUE {
+            Err(ApiError::member("value", format!("Variable value must be less than {LONGEST_VALUE} characters")))
+        } else {
+            Ok(json)
+        };
+    }
+    let text = match value {
+        Value::String(text) => text,
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            return Err(ApiError::member("value", "str type expected"));
+        }
+    };
+    if text.chars().count() > LONGEST_VALUE {
+        return Err(ApiError::member("value", format!("A value has at most {LONGEST_VALUE} characters.")));
+    }
+    Ok(Json::of(&text))
+}
+
+/// A variable as its reader knows variables: for clients of the 2.x line every value is text.
+fn shown(mut row: Variable, client: &Client) -> View<Variable> {
+    if client.is_v2() && !matches!(row.value.value(), Value::String(_)) {
+        row.value = Json::of(row.value.text());
+    }
+    row.into()
+}
