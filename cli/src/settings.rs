@@ -1,0 +1,66 @@
+//! Settings from the environment: Mintaka's names first, then the stock server's names for the same thing.
+
+use std::path::PathBuf;
+
+/// Every setting that is read from the environment: Mintaka's name, then the stock names of both lines.
+pub const NAMES: &[&[&str]] = &[HOST, PORT, STORAGE, LOG, DEFAULT_LIMIT, REGISTER_BLOCKS, COLLECTIONS];
+
+/// Address to listen on.
+pub const HOST: &[&str] = &["MINTAKA_HOST", "PREFECT_SERVER_API_HOST"];
+/// Port to listen on.
+pub const PORT: &[&str] = &["MINTAKA_PORT", "PREFECT_SERVER_API_PORT"];
+/// Storage URL.
+pub const STORAGE: &[&str] =
+    &["MINTAKA_STORAGE", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"];
+/// Log level or filter.
+pub const LOG: &[&str] = &["MINTAKA_LOG", "PREFECT_SERVER_LOGGING_LEVEL", "PREFECT_LOGGING_SERVER_LEVEL"];
+/// Default and greatest `limit` of lists.
+pub const DEFAULT_LIMIT: &[&str] =
+    &["MINTAKA_DEFAULT_LIMIT", "PREFECT_SERVER_API_DEFAULT_LIMIT", "PREFECT_API_DEFAULT_LIMIT"];
+/// Whether block types are registered at start.
+pub const REGISTER_BLOCKS: &[&str] =
+    &["MINTAKA_REGISTER_BLOCKS", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "PREFECT_API_BLOCKS_REGISTER_ON_START"];
+/// Folder of further worker types.
+pub const COLLECTIONS: &[&str] = &["MINTAKA_COLLECTIONS"];
+
+/// The value of the first of these names that is set and not empty, with the name.
+pub fn first(names: &[&str]) -> Option<(String, String)> {
+    names.iter().find_map(|name| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (value, (*name).to_owned()))
+    })
+}
+
+/// As [`first`], parsed.
+///
+/// # Errors
+/// A text that names the variable and what it takes.
+pub fn parsed<T: std::str::FromStr>(names: &[&str], takes: &str) -> Result<Option<T>, String> {
+    first(names)
+        .map(|(value, name)| value.trim().parse().map_err(|_| format!("{name}={value} is not {takes}")))
+        .transpose()
+}
+
+/// As [`first`], as a switch.
+///
+/// # Errors
+/// A text that names the variable and what it takes.
+pub fn switch(names: &[&str]) -> Result<Option<bool>, String> {
+    let Some((value, name)) = first(names) else { return Ok(None) };
+    match value.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(Some(true)),
+        "0" | "false" | "no" | "off" => Ok(Some(false)),
+        _ => Err(format!("{name}={value} is neither true nor false")),
+    }
+}
+
+/// Where Mintaka keeps its files: `MINTAKA_HOME`, else the user's data directory.
+pub fn home() -> PathBuf {
+    if let Some((home, _)) = first(&["MINTAKA_HOME"]) {
+        return home.into();
+    }
+    if let Some((data, _)) = first(&["XDG_DATA_HOME"]) {
+        return PathBuf::from(data).join("mintaka");
+    }
+    let base = first(&["HOME"]).map_or_else(|| PathBuf::from("."), |(home, _)| home.into());
+    base.join(".local/share/mintaka")
+}
