@@ -232,7 +232,7 @@ fn named(name: Option<String>) -> String {
 /// [`OpError::Conflict`] if flow or parent task run do not exist.
 pub async fn create_flow_run(store: &Store, new: NewFlowRun, by: &Caller) -> Result<Created<FlowRun>, OpError> {
     let id = Uuid::new_v4();
-    until_done::<FlowRun, _>(async |_| {
+    until_done::<FlowRun, _, _>(|_| async {
         let mut new = new.clone();
         let labels = flow_run_labels(store, &mut new).await?;
         let parent_flow_run_id = match new.parent_task_run_id {
@@ -303,7 +303,7 @@ fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) ->
 /// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.
 pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
     let id = new.id.unwrap_or_else(Uuid::new_v4);
-    until_done::<TaskRun, _>(async |_| {
+    until_done::<TaskRun, _, _>(|_| async {
         let mut new = new.clone();
         let mut batch = Batch::new();
         let own_labels = std::mem::take(&mut new.labels);

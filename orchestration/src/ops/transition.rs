@@ -43,9 +43,12 @@ pub(super) enum Attempt<T> {
 }
 
 /// Tries until an attempt is not lost. An attempt gets the run as the lost one before it left it, if that was in the way.
-pub(super) async fn until_done<R: Record, T>(
-    mut attempt: impl AsyncFnMut(Option<Versioned<R>>) -> Result<Attempt<T>, OpError>,
-) -> Result<T, OpError> {
+pub(super) async fn until_done<R: Record, T, F>(
+    mut attempt: impl FnMut(Option<Versioned<R>>) -> F,
+) -> Result<T, OpError>
+where
+    F: Future<Output = Result<Attempt<T>, OpError>> + Send,
+{
     let mut seen = None;
     for _ in 0..ATTEMPTS {
         match attempt(seen.take()).await? {

@@ -28,7 +28,7 @@ pub async fn set_flow_run_state(
     policy: FlowPolicy,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    until_done(async |seen| attempt(store, id, seen, want.clone(), policy, by).await).await
+    until_done(|seen| attempt(store, id, seen, want.clone(), policy, by)).await
 }
 
 async fn attempt(

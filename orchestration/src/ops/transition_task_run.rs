@@ -27,7 +27,7 @@ pub async fn set_task_run_state(
     force: bool,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    until_done(async |seen| attempt(store, id, seen, want.clone(), force, by).await).await
+    until_done(|seen| attempt(store, id, seen, want.clone(), force, by)).await
 }
 
 async fn attempt(
