@@ -34,9 +34,8 @@ pub struct Wanted {
 
 impl Wanted {
     fn filter(&self) -> Filter {
-        let bound = |op, time: Option<Time>| {
-            time.map(|time| Filter::cmp(flow_run::next_scheduled_start_time, op, time))
-        };
+        let bound =
+            |op, time: Option<Time>| time.map(|time| Filter::cmp(flow_run::next_scheduled_start_time, op, time));
         let bounds = [bound(Cmp::Ge, self.after), bound(Cmp::Le, self.before)];
         bounds.into_iter().flatten().fold(Filter::eq(flow_run::state_type, StateType::Scheduled), Filter::and)
     }
@@ -82,9 +81,8 @@ pub async fn due_runs_of_pool(
     let free = |limit: Option<i64>, taken: i64| limit.map_or(u64::MAX, |n| u64::try_from(n - taken).unwrap_or(0));
     let mut room = wanted.limit.min(MAX_DUE).min(free(pool.concurrency_limit, occupied.values().sum()));
 
-    let of_queue = |queue: &WorkQueue| {
-        free(queue.concurrency_limit, occupied.get(&queue.id).copied().unwrap_or(0)).min(room)
-    };
+    let of_queue =
+        |queue: &WorkQueue| free(queue.concurrency_limit, occupied.get(&queue.id).copied().unwrap_or(0)).min(room);
     let open: Vec<(Uuid, u64)> =
         asked.iter().map(|queue| (queue.id, of_queue(queue))).filter(|&(_, free)| free > 0).collect();
     let mut due = Vec::new();

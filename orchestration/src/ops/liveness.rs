@@ -32,11 +32,13 @@ pub async fn heartbeat(
     let seen = store.find::<Worker>(Key::Unique(vec![pool_id.into(), name.into()])).await?;
     let mut batch = Batch::new().present::<WorkPool>(Key::id(pool_id));
     let same = |known: &Worker| {
-        known.status == WorkerStatus::Online && interval.is_none_or(|sent| known.heartbeat_interval_seconds == Some(sent))
+        known.status == WorkerStatus::Online
+            && interval.is_none_or(|sent| known.heartbeat_interval_seconds == Some(sent))
     };
     batch = match &seen {
-        Some(known) if same(known) => batch
-            .update::<Worker>(Key::id(known.id), Change::default().max(worker::last_heartbeat_time, now)),
+        Some(known) if same(known) => {
+            batch.update::<Worker>(Key::id(known.id), Change::default().max(worker::last_heartbeat_time, now))
+        }
         _ => {
             let mut change = Change::default()
                 .set(worker::status, WorkerStatus::Online)
@@ -60,7 +62,8 @@ pub async fn heartbeat(
     };
     if pool.status == Some(WorkStatus::NotReady) {
         let change = pool_status(WorkStatus::Ready, now);
-        batch = batch.update_when::<WorkPool>(Key::id(pool_id), vec![is(work_pool::status, WorkStatus::NotReady)], change);
+        batch =
+            batch.update_when::<WorkPool>(Key::id(pool_id), vec![is(work_pool::status, WorkStatus::NotReady)], change);
     }
     match store.commit(batch).await? {
         Outcome::Committed { ops, .. } => Ok(Some(Heartbeat {
@@ -191,8 +194,8 @@ async fn stale_deployments(store: &Store, patience: Patience, now: Time) -> Resu
 
 async fn stale_queues(store: &Store, patience: Patience, now: Time) -> Result<Vec<WorkQueue>, Error> {
     let limit = now.plus_seconds(-patience.queue_poll);
-    let silent = Filter::eq(work_queue::status, WorkStatus::Ready)
-        .and(Filter::cmp(work_queue::last_polled, Cmp::Lt, limit));
+    let silent =
+        Filter::eq(work_queue::status, WorkStatus::Ready).and(Filter::cmp(work_queue::last_polled, Cmp::Lt, limit));
     let mut stale = Vec::new();
     for found in store.all::<WorkQueue>(silent).await? {
         let when = vec![is(work_queue::status, WorkStatus::Ready), before(work_queue::last_polled, limit)];

@@ -6,17 +6,19 @@
 
 use std::time::Duration;
 
+use mintaka_core::records::task_run_state;
 use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, StateType, TaskRun};
 use mintaka_core::records::{TaskRunState, deployment_schedule, flow_run, flow_run_input, flow_run_state, task_run};
-use mintaka_core::records::task_run_state;
-use mintaka_core::{Batch, Cmp, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned};
+use mintaka_core::{
+    Batch, Cmp, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned,
+};
 use mintaka_schedule::{Schedule, date_text};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::caller::ClientLine;
-// NAMES
+use crate::names::random_name;
 use crate::ops::sweep;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::Proposed;
@@ -110,10 +112,8 @@ async fn schedule_runs_of(
         }
     };
     let runs = runs_of(store, deployment, schedule, &read, window.dates(&read), now);
-    let keys = runs
-        .iter()
-        .map(|run| Key::Unique(vec![run.flow_id.into(), run.idempotency_key.clone().into()]))
-        .collect();
+    let keys =
+        runs.iter().map(|run| Key::Unique(vec![run.flow_id.into(), run.idempotency_key.clone().into()])).collect();
     let known = store.backend().get(FlowRun::TABLE, keys).await?;
 
     let mut commits = JoinSet::new();
@@ -234,8 +234,8 @@ pub enum Cause {
 /// Which runs a cause takes back. The lines differ: 2.x takes all that are SCHEDULED, 3.x spares runs that have run
 /// before or wait for a slot, and after an edit those that are due. (wire: §13.4)
 fn taken_back(deployment_id: Uuid, cause: Cause, line: ClientLine, now: Time) -> Filter {
-    let mut filter = Filter::eq(flow_run::deployment_id, deployment_id)
-        .and(Filter::eq(flow_run::state_type, StateType::Scheduled));
+    let mut filter =
+        Filter::eq(flow_run::deployment_id, deployment_id).and(Filter::eq(flow_run::state_type, StateType::Scheduled));
     if cause != Cause::Deleted {
         filter = filter.and(Filter::eq(flow_run::auto_scheduled, true));
     }
@@ -296,7 +296,10 @@ async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>, line: 
             Outcome::Committed { .. } => break,
             // It was marked late, say: that does not make it run.
             _ => match store.get::<FlowRun>(id).await? {
-                Some(now) if now.state_type == Some(StateType::Scheduled) && (now.run_count == 0 || line == ClientLine::V2) => {
+                Some(now)
+                    if now.state_type == Some(StateType::Scheduled)
+                        && (now.run_count == 0 || line == ClientLine::V2) =>
+                {
                     run = now;
                 }
                 _ => return Ok(false),
@@ -313,8 +316,4 @@ async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>, line: 
         sweep::<TaskRun>(store, tasks).await?;
     }
     Ok(true)
-}
-
-fn random_name() -> String {
-    "scheduled-run".into()
 }

@@ -1,0 +1,141 @@
+//! Cancels what a cancelled run has left behind: its unfinished task runs and subflows, and runs that nobody ends.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mintaka_core::records::{FlowRun, StateType, TaskRun, flow_run, task_run};
+use mintaka_core::{Cmp, Direction, Error, Filter, Query, Record, Store, Time};
+use mintaka_orchestration::ops::{set_flow_run_state, set_task_run_state};
+use mintaka_orchestration::rules::FlowPolicy;
+use mintaka_orchestration::{Caller, OpError, Proposed};
+use uuid::Uuid;
+
+use crate::each::each;
+use crate::{CancellationCleanupSettings, Ctx, Next, Service, Settings};
+
+/// Its name.
+pub const NAME: &str = "cancellation-cleanup";
+
+/// Runs of one page.
+const PAGE: u64 = 200;
+
+/// How long ago a run may have been cancelled for its task runs to be looked at.
+const LOOK_BACK: Duration = Duration::from_secs(86_400);
+
+const PARENT_CANCELLED: &str = "The parent flow run was cancelled.";
+const TIMED_OUT: &str = "Flow run cancellation timed out; marked this flow run as Cancelled.";
+
+/// The service under these settings.
+pub fn service(settings: &Settings) -> Box<dyn Service> {
+    Box::new(CancellationCleanup(settings.cancellation_cleanup.clone()))
+}
+
+struct CancellationCleanup(CancellationCleanupSettings);
+
+#[async_trait]
+impl Service for CancellationCleanup {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn every(&self) -> Duration {
+        self.0.every
+    }
+
+    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
+        let now = ctx.store.now();
+        let tasks = abandoned_tasks(&ctx.store, now).await?;
+        each(&ctx.store, tasks, "cancelling a task run", |store, id| async move { cancel_task(&store, id).await }).await;
+
+        let subflows = abandoned_subflows(&ctx.store).await?;
+        each(&ctx.store, subflows, "cancelling a subflow", |store, id| async move { cancel_subflow(&store, id).await })
+            .await;
+
+        let limit = now - self.0.cancelling_timeout;
+        let stuck = stuck_runs(&ctx.store, limit).await?;
+        each(&ctx.store, stuck, "ending a cancellation", move |store, id| async move {
+            end_cancelling(&store, id, limit).await
+        })
+        .await;
+        Ok(Next::After(self.0.every))
+    }
+}
+
+/// State types of runs that have not ended.
+fn unfinished() -> impl Iterator<Item = StateType> {
+    StateType::ALL.iter().copied().filter(|state| !state.is_terminal())
+}
+
+/// Unfinished task runs of flow runs that were cancelled lately. It looks from the unfinished ones: they are few, and
+/// cancelled flow runs are many.
+async fn abandoned_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, Error> {
+    let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled)
+        .and(Filter::cmp(flow_run::end_time, Cmp::Ge, now - LOOK_BACK));
+    let filter = Filter::any(task_run::state_type, unfinished())
+        .and(Filter::has(task_run::flow_run_id, flow_run::id, cancelled));
+    Ok(store.all::<TaskRun>(filter).await?.iter().map(|task| task.id).collect())
+}
+
+/// Unfinished subflows of cancelled runs, but for those that are being cancelled and have infrastructure to end.
+async fn abandoned_subflows(store: &Store) -> Result<Vec<Uuid>, Error> {
+    let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled);
+    let under_way = Filter::eq(flow_run::state_type, StateType::Cancelling).and(Filter::some(flow_run::deployment_id));
+    let filter = Filter::any(flow_run::state_type, unfinished())
+        .and(Filter::some(flow_run::parent_flow_run_id))
+        .and(under_way.negate())
+        .and(Filter::has(flow_run::parent_flow_run_id, flow_run::id, cancelled));
+    Ok(store.all::<FlowRun>(filter).await?.iter().map(|run| run.id).collect())
+}
+
+/// Runs that have been CANCELLING since before `limit`.
+async fn stuck_runs(store: &Store, limit: Time) -> Result<Vec<Uuid>, Error> {
+    // Runs that are being cancelled have no next time, so this order is that of the index, and of ids.
+    let mut query = Query::of(FlowRun::TABLE)
+        .filter(
+            Filter::eq(flow_run::state_type, StateType::Cancelling)
+                .and(Filter::cmp(flow_run::state_timestamp, Cmp::Le, limit)),
+        )
+        .order(flow_run::next_scheduled_start_time, Direction::Asc)
+        .limit(PAGE);
+    let mut stuck = Vec::new();
+    loop {
+        let runs = store.select::<FlowRun>(query.clone()).await?;
+        let full = runs.len() as u64 == PAGE;
+        stuck.extend(runs.iter().map(|run| run.id));
+        match runs.last() {
+            Some(last) if full => query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]),
+            _ => return Ok(stuck),
+        }
+    }
+}
+
+async fn cancel_task(store: &Store, id: Uuid) -> Result<bool, OpError> {
+    match store.get::<TaskRun>(id).await? {
+        Some(task) if task.state_type.is_none_or(|state| !state.is_terminal()) => {}
+        _ => return Ok(false),
+    }
+    let cancelled = Proposed::new(StateType::Cancelled).saying(PARENT_CANCELLED);
+    Ok(set_task_run_state(store, id, cancelled, true, &Caller::SERVER).await?.wrote)
+}
+
+async fn cancel_subflow(store: &Store, id: Uuid) -> Result<bool, OpError> {
+    let Some(run) = store.get::<FlowRun>(id).await? else { return Ok(false) };
+    if run.state_type.is_none_or(StateType::is_terminal) {
+        return Ok(false);
+    }
+    // A run of a deployment has infrastructure that a worker must end.
+    let state = if run.deployment_id.is_some() { StateType::Cancelling } else { StateType::Cancelled };
+    let cancelled = Proposed::new(state).saying(PARENT_CANCELLED);
+    Ok(set_flow_run_state(store, id, cancelled, FlowPolicy::Core, &Caller::SERVER).await?.wrote)
+}
+
+async fn end_cancelling(store: &Store, id: Uuid, limit: Time) -> Result<bool, OpError> {
+    let still = |run: &FlowRun| {
+        run.state_type == Some(StateType::Cancelling) && run.state_timestamp.is_some_and(|since| since <= limit)
+    };
+    if !store.get::<FlowRun>(id).await?.is_some_and(|run| still(&run)) {
+        return Ok(false);
+    }
+    let cancelled = Proposed::new(StateType::Cancelled).saying(TIMED_OUT);
+    Ok(set_flow_run_state(store, id, cancelled, FlowPolicy::Core, &Caller::SERVER).await?.wrote)
+}

@@ -1,0 +1,44 @@
+//! What a service is.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mintaka_core::Store;
+use mintaka_orchestration::OpError;
+use tokio_util::sync::CancellationToken;
+
+/// What a service works with.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The store, and its clock.
+    pub store: Store,
+    /// Cancelled when the process stops. A tick of many pages looks at it between two of them.
+    pub cancel: CancellationToken,
+}
+
+/// When a service wants to be called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: there is more to do.
+    Now,
+    /// After so long.
+    After(Duration),
+}
+
+/// An idempotent reconciler: a tick brings the store closer to what it should be, whoever else does the same meanwhile,
+/// and wherever the last one broke off.
+#[async_trait]
+pub trait Service: Send + Sync + 'static {
+    /// Its name, in settings, logs and on the command line.
+    fn name(&self) -> &'static str;
+
+    /// How long it waits after a tick that failed; also the measure of whether it is stuck.
+    fn every(&self) -> Duration;
+
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// Whatever kept it from looking at what is due. What concerns one run or deployment alone is logged by the service,
+    /// which goes on with the others.
+    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError>;
+}
