@@ -1,4 +1,5 @@
 //! What was answered is there: across reopening, for reads that follow, and beside other processes.
+#![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; these are what they call")]
 
 use std::path::Path;
 use std::sync::Arc;

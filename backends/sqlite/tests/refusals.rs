@@ -1,4 +1,5 @@
 //! What is not ours is refused and left as it was, byte for byte, with nothing beside it.
+#![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; these are what they call")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
