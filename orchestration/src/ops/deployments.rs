@@ -1,0 +1,339 @@
+//! Deployments: making, editing and deleting them together with their schedules.
+//!
+//! Every edit of a schedule bumps its deployment in the same batch, so that whoever schedules runs sees one version of
+//! both. Runs that were made ahead are taken back after the edit is durable.
+
+use mintaka_core::records::{
+    Deployment, DeploymentSchedule, Flow, PollStatus, Variable, WorkQueue, deployment, deployment_schedule,
+};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, Record, Store, Tags, Time, Versioned};
+use serde_json::{Map, Value as JsonValue};
+use uuid::Uuid;
+
+use super::schedule_runs::{Cause, delete_scheduled_runs};
+use super::sweep;
+use super::work_pools::{default_agent_pool, pool_named};
+use super::work_queues::find_or_create_queue;
+use crate::caller::ClientLine;
+use crate::error::OpError;
+use crate::parameters::{Variables, mentions_variables};
+
+/// How often a deployment is read again because somebody else changed it.
+const ATTEMPTS: usize = 50;
+
+/// A schedule that shall be made. Its JSON is in normal form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSchedule {
+    /// When.
+    pub schedule: Json,
+    /// Whether runs follow from it.
+    pub active: bool,
+    /// How many runs may be made ahead.
+    pub max_scheduled_runs: Option<i64>,
+    /// Parameters of its runs, over those of the deployment.
+    pub parameters: Json,
+    /// Its name within the deployment.
+    pub slug: Option<String>,
+    /// Of the 2.x line; kept, without effect.
+    pub catchup: bool,
+    /// Of the 2.x line; kept, without effect.
+    pub max_active_runs: Option<i64>,
+}
+
+impl NewSchedule {
+    /// Its row. `place` is its place in the request: of schedules made at once, the first is listed first.
+    fn row(self, store: &Store, deployment: Uuid, place: usize, now: Time) -> DeploymentSchedule {
+        let now = now.plus_micros(-(place as i64));
+        DeploymentSchedule {
+            id: store.new_id(),
+            created: now,
+            updated: now,
+            deployment_id: deployment,
+            schedule: self.schedule,
+            active: self.active,
+            max_scheduled_runs: self.max_scheduled_runs,
+            parameters: self.parameters,
+            slug: self.slug,
+            catchup: self.catchup,
+            max_active_runs: self.max_active_runs,
+        }
+    }
+}
+
+/// The schedules of some deployments, the one that was changed last first.
+///
+/// # Errors
+/// What the store answers.
+pub async fn schedules_of(
+    store: &Store,
+    deployments: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<DeploymentSchedule>, Error> {
+    let filter = Filter::any(deployment_schedule::deployment_id, deployments);
+    let mut schedules = store.all::<DeploymentSchedule>(filter).await?;
+    schedules.sort_by_key(|schedule| std::cmp::Reverse((schedule.updated, schedule.id)));
+    Ok(schedules.into_iter().map(|seen| seen.record).collect())
+}
+
+/// A deployment of which only flow and name are known, with what nobody said.
+fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time) -> Deployment {
+    Deployment {
+        id,
+        created: now,
+        updated: now,
+        name,
+        version: None,
+        description: None,
+        flow_id,
+        paused: false,
+        tags: Tags::default(),
+        labels: Json::object(),
+        parameters: Json::object(),
+        enforce_parameter_schema: false,
+        parameter_openapi_schema: None,
+        pull_steps: None,
+        path: None,
+        entrypoint: None,
+        manifest_path: None,
+        storage_document_id: None,
+        infrastructure_document_id: None,
+        infra_overrides: Json::object(),
+        work_queue_id: None,
+        work_queue_name: None,
+        concurrency_options: None,
+        last_polled: None,
+        status: PollStatus::NotReady,
+        created_by: None,
+        updated_by: None,
+    }
+}
+
+/// Columns that a replacement leaves as they are unless they are sent. (wire: upsert of the 2.x line)
+const KEPT: &[Col] = &[
+    deployment::id,
+    deployment::created,
+    deployment::name,
+    deployment::flow_id,
+    deployment::work_queue_id,
+    deployment::work_queue_name,
+    deployment::last_polled,
+    deployment::status,
+    deployment::created_by,
+    deployment::updated_by,
+];
+
+/// A deployment that shall be made, or change the one of its flow and name.
+#[derive(Clone, Debug)]
+pub struct Upsert {
+    /// The flow.
+    pub flow_id: Uuid,
+    /// The name.
+    pub name: String,
+    /// The columns that were sent.
+    pub sent: Change,
+    /// Labels that were sent, on top of the flow's and the system's.
+    pub labels: Map<String, JsonValue>,
+    /// All of its schedules.
+    pub schedules: Vec<NewSchedule>,
+    /// The line of the client: 2.x replaces everything, 3.x only what was sent.
+    pub line: ClientLine,
+}
+
+/// Makes a deployment, or changes the one that has its flow and name; true if it is new.
+///
+/// # Errors
+/// [`OpError::Conflict`] if the flow does not exist or two schedules have one slug.
+pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deployment, bool), OpError> {
+    let key = Key::Unique(vec![wanted.flow_id.into(), wanted.name.clone().into()]);
+    for _ in 0..ATTEMPTS {
+        let flow = store.get::<Flow>(wanted.flow_id).await?.ok_or_else(OpError::data_integrity)?;
+        let seen = store.find::<Deployment>(key.clone()).await?;
+        let now = store.now();
+        let sent = wanted.sent.clone().set(deployment::labels, labels(&flow, &wanted.labels));
+        let mut batch = Batch::new().present::<Flow>(Key::id(wanted.flow_id));
+        let row = match &seen {
+            None => {
+                let row = with(blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now), &sent)?;
+                batch = batch.insert(row.clone());
+                row
+            }
+            Some(seen) => {
+                let change = match wanted.line {
+                    ClientLine::V2 => replacement(wanted, &sent, now),
+                    ClientLine::V3 => sent,
+                };
+                let change = change.set(deployment::updated, now);
+                batch = batch.version(seen).update::<Deployment>(Key::id(seen.id), change.clone());
+                for old in schedules_of(store, [seen.id]).await? {
+                    batch = batch.delete::<DeploymentSchedule>(Key::id(old.id));
+                }
+                with(seen.record.clone(), &change)?
+            }
+        };
+        for (place, schedule) in wanted.schedules.iter().enumerate() {
+            batch = batch.insert(schedule.clone().row(store, row.id, place, now));
+        }
+        match store.commit(batch).await? {
+            Outcome::Conflict(conflict) if conflict.table == DeploymentSchedule::TABLE => {
+                return Err(OpError::data_integrity());
+            }
+            Outcome::Conflict(_) => continue,
+            _ => {}
+        }
+        if seen.is_some() {
+            delete_scheduled_runs(store, row.id, Cause::Edited, wanted.line).await?;
+        }
+        return Ok((row, seen.is_none()));
+    }
+    Err(Error::Unavailable("the deployment is being changed too often".into()).into())
+}
+
+/// Every column that is not kept, as sent or as nobody said.
+fn replacement(wanted: &Upsert, sent: &Change, now: Time) -> Change {
+    let defaults = blank(Uuid::nil(), wanted.flow_id, wanted.name.clone(), now).into_values();
+    let said = |column: Col| sent.set.iter().any(|(other, _)| *other == column);
+    let mut change = sent.clone();
+    for (ordinal, value) in defaults.into_iter().enumerate() {
+        let column = Col { table: Deployment::TABLE, ordinal };
+        if !said(column) && !KEPT.contains(&column) && column != deployment::updated {
+            change = change.set(column, value);
+        }
+    }
+    change
+}
+
+/// A record with the columns of a change set.
+fn with(row: Deployment, change: &Change) -> Result<Deployment, Error> {
+    let mut values = row.into_values();
+    for (column, value) in &change.set {
+        values[column.ordinal] = value.clone();
+    }
+    Deployment::from_values(values)
+}
+
+fn labels(flow: &Flow, sent: &Map<String, JsonValue>) -> Json {
+    let mut labels = match flow.labels.value() {
+        JsonValue::Object(labels) => labels,
+        _ => Map::new(),
+    };
+    labels.insert("prefect.flow.id".into(), flow.id.to_string().into());
+    labels.extend(sent.clone());
+    Json::from(JsonValue::Object(labels))
+}
+
+/// A change of one schedule.
+#[derive(Clone, Debug)]
+pub enum ScheduleEdit {
+    /// A new one.
+    Add(NewSchedule),
+    /// Another state of one.
+    Change(Uuid, Change),
+    /// It is gone.
+    Remove(Uuid),
+}
+
+/// A change of a deployment and its schedules, applied as one.
+#[derive(Clone, Debug, Default)]
+pub struct DeploymentEdit {
+    /// Of the deployment; `updated` is set anyway.
+    pub change: Change,
+    /// Of its schedules, in order.
+    pub schedules: Vec<ScheduleEdit>,
+}
+
+/// Applies `decide` to a deployment and its schedules as they are, and commits what it answers. `decide` may be called
+/// several times. `None` if there is no such deployment; else the deployment as it was.
+///
+/// # Errors
+/// What `decide` answers; [`OpError::Conflict`] if a slug is taken.
+pub async fn edit_deployment<E: From<OpError>>(
+    store: &Store,
+    id: Uuid,
+    mut decide: impl FnMut(&Deployment, &[DeploymentSchedule]) -> Result<DeploymentEdit, E>,
+) -> Result<Option<Versioned<Deployment>>, E> {
+    let failed = |error: Error| E::from(OpError::from(error));
+    for _ in 0..ATTEMPTS {
+        let Some(seen) = store.get::<Deployment>(id).await.map_err(failed)? else { return Ok(None) };
+        let schedules = schedules_of(store, [id]).await.map_err(failed)?;
+        let edit = decide(&seen, &schedules)?;
+        let now = store.now();
+        let change = edit.change.set(deployment::updated, now);
+        let mut batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), change);
+        for (place, edit) in edit.schedules.into_iter().enumerate() {
+            batch = match edit {
+                ScheduleEdit::Add(new) => batch.insert(new.row(store, id, place, now)),
+                ScheduleEdit::Change(schedule, change) => {
+                    let change = change.set(deployment_schedule::updated, now);
+                    batch.update::<DeploymentSchedule>(Key::id(schedule), change)
+                }
+                ScheduleEdit::Remove(schedule) => batch.delete::<DeploymentSchedule>(Key::id(schedule)),
+            };
+        }
+        match store.commit(batch).await.map_err(failed)? {
+            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
+                return Err(OpError::data_integrity().into());
+            }
+            Outcome::Conflict(_) => {}
+            _ => return Ok(Some(seen)),
+        }
+    }
+    Err(failed(Error::Unavailable("the deployment is being changed too often".into())))
+}
+
+/// Deletes a deployment, its schedules and its runs that wait; false if it was gone. Other runs keep its id.
+///
+/// # Errors
+/// What the store answers.
+pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let outcome = store.commit(Batch::new().delete::<Deployment>(Key::id(id))).await?;
+    let there = matches!(outcome, Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied));
+    sweep::<DeploymentSchedule>(store, Filter::eq(deployment_schedule::deployment_id, id)).await?;
+    if there {
+        delete_scheduled_runs(store, id, Cause::Deleted, line).await?;
+    }
+    Ok(there)
+}
+
+/// The deployment of a flow's name and its own.
+///
+/// # Errors
+/// What the store answers.
+pub async fn deployment_named(store: &Store, flow: &str, name: &str) -> Result<Option<Versioned<Deployment>>, Error> {
+    let Some(flow) = store.find::<Flow>(Key::Unique(vec![flow.into()])).await? else { return Ok(None) };
+    store.find(Key::Unique(vec![flow.id.into(), name.into()])).await
+}
+
+/// The queue that a deployment or a run names. Queues are made when they are missing, pools are not: a name without a
+/// pool is a queue of the default agent pool. (wire: pool and queue resolution)
+///
+/// # Errors
+/// [`OpError::NotFound`] for an unknown pool.
+pub async fn resolve_queue(
+    store: &Store,
+    pool: Option<&str>,
+    queue: Option<&str>,
+) -> Result<Option<WorkQueue>, OpError> {
+    let pool = match (pool, queue) {
+        (None, None) => return Ok(None),
+        (Some(name), _) => {
+            let found = pool_named(store, name).await?;
+            found.ok_or_else(|| OpError::NotFound(format!("Work pool \"{name}\" not found.")))?.record
+        }
+        (None, Some(_)) => default_agent_pool(store).await?.0,
+    };
+    match queue {
+        Some(queue) => find_or_create_queue(store, &pool, queue).await.map(Some),
+        None => Ok(store.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
+    }
+}
+
+/// The variables that the stand-ins of some values need: all of them, or none.
+///
+/// # Errors
+/// What the store answers.
+pub async fn variables_for(store: &Store, values: &JsonValue) -> Result<Variables, Error> {
+    if !mentions_variables(values) {
+        return Ok(Variables::new());
+    }
+    let variables = store.all::<Variable>(Filter::all()).await?;
+    Ok(variables.into_iter().map(|variable| (variable.record.name, variable.record.value.value())).collect())
+}
