@@ -1,1 +1,36 @@
-//! mintaka-conformance
+//! The conformance suite of Mintaka's storage contract: what every backend is held to.
+//!
+//! A backend's author gives a [`Provision`], a way to make empty stores, and gets one named test per promise:
+//!
+//! ```ignore
+//! // tests/conformance.rs, with `harness = false`
+//! mintaka_conformance::main!(mintaka_conformance::in_directory(|dir| async move { open(dir).await }));
+//! ```
+//!
+//! - [`clause`]: the contract, sentence by sentence;
+//! - [`cases`]: what shows that a clause is kept, as plain functions over a [`Lab`];
+//! - [`model`]: random histories on a backend and on the reference, compared step by step;
+//! - [`mutants`]: stores that break a promise, each of which the cases must catch.
+
+pub mod cases;
+pub mod clause;
+pub mod lab;
+pub mod model;
+pub mod mutants;
+mod provision;
+mod runner;
+mod sample;
+
+pub use lab::Lab;
+pub use provision::{Provision, Site, in_directory, in_process};
+pub use runner::{run, run_case};
+
+/// The `main` of a test target with `harness = false`: runs the whole suite on what the expression provides.
+#[macro_export]
+macro_rules! main {
+    ($provision:expr) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::run($provision)
+        }
+    };
+}
