@@ -13,7 +13,10 @@ pub(super) fn batch() -> impl Strategy<Value = Batch> {
     let guards = prop::collection::vec(guard(), 0..2);
     (once, guards, prop::collection::vec(op(), 0..5), any::<prop::sample::Index>())
         .prop_map(|(once, guards, ops, index)| refer(Batch { once, guards, ops }, index))
-        .prop_filter("a batch is well formed", |batch| batch.check().is_ok())
+        .prop_map(|batch| match batch.check() {
+            Ok(()) => batch,
+            Err(error) => panic!("{error}: {batch:?}"),
+        })
 }
 
 /// Makes an inserted row refer to the row of an op before it, where there is one.
@@ -81,19 +84,16 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn change(table: &'static Table) -> BoxedStrategy<Change> {
-    let free = |ordinal: usize| !table.key.contains(&ordinal);
+    let free = |c: Col| !table.key.contains(&c.ordinal);
     let named = |column: Col| of_column(column.def()).prop_map(move |value| (column, value));
     let some = |columns: Option<BoxedStrategy<Col>>, most: usize| match columns {
-        Some(columns) => prop::collection::vec(
-            columns.prop_filter("not of the primary key", move |c| free(c.ordinal)).prop_flat_map(named),
-            0..most,
-        )
-        .boxed(),
+        Some(columns) => prop::collection::vec(columns.prop_flat_map(named), 0..most).boxed(),
         None => Just(Vec::new()).boxed(),
     };
-    let set = some(column(table, |c| !c.soft), 4);
-    let add = some(column(table, |c| !c.soft && !c.nullable && matches!(c.kind, Kind::Int | Kind::Float)), 2);
-    let max = some(column(table, |c| is_ordered(c) && (c.soft || c.kind == Kind::Time)), 2);
+    let set = some(column(table, |c| free(c) && !c.def().soft), 4);
+    let is_number = |c: Col| matches!(c.def().kind, Kind::Int | Kind::Float);
+    let add = some(column(table, |c| free(c) && !c.def().soft && !c.def().nullable && is_number(c)), 2);
+    let max = some(column(table, |c| free(c) && is_ordered(c)), 2);
     (set, add, max).prop_map(|(set, add, max)| Change { set, add, max }).boxed()
 }
 
@@ -102,7 +102,7 @@ fn conditions(table: &'static Table) -> BoxedStrategy<Vec<Condition>> {
     let plain = ordered.prop_flat_map(|column| {
         (cmp(), of_column(column.def())).prop_map(move |(cmp, value)| Condition::new(column, cmp, value))
     });
-    let one = match column(table, |c| c.kind == Kind::Int) {
+    let one = match column(table, |c| c.def().kind == Kind::Int) {
         Some(numbers) => {
             let sum = (prop::collection::vec(numbers, 1..3), -2i64..3).prop_map(|(columns, n)| Sum::of(columns, n));
             let sums = (sum.clone(), cmp(), sum).prop_map(|(a, cmp, b)| Condition::new(a, cmp, b));

@@ -50,20 +50,20 @@ fn leaf(table: &'static Table, relations: u32) -> BoxedStrategy<Filter> {
     if let Some(any) = column(table, |_| true) {
         leaves.push(any.prop_map(Filter::IsNull).boxed());
     }
-    if let Some(texts) = column(table, |c| c.kind == Kind::Text) {
+    if let Some(texts) = column(table, |c| c.def().kind == Kind::Text) {
         let some = || prop::collection::vec(texts.clone(), 1..3);
         leaves.push((some(), text()).prop_map(|(columns, text)| Filter::Like(columns, text)).boxed());
         leaves.push((some(), text()).prop_map(|(columns, text)| Filter::Contains(columns, text)).boxed());
         leaves.push((texts.clone(), text()).prop_map(|(column, text)| Filter::StartsWith(column, text)).boxed());
     }
-    if let Some(lists) = column(table, |c| c.kind == Kind::Tags) {
+    if let Some(lists) = column(table, |c| c.def().kind == Kind::Tags) {
         let tags = || prop::collection::vec(tag(), 0..3);
         leaves.push((lists.clone(), tags()).prop_map(|(column, tags)| Filter::TagsAny(column, tags)).boxed());
         leaves.push((lists.clone(), tags()).prop_map(|(column, tags)| Filter::TagsAll(column, tags)).boxed());
         leaves.push(lists.prop_map(Filter::TagsEmpty).boxed());
     }
     if relations > 0
-        && let Some(from) = column(table, |c| c.kind == Kind::Uuid)
+        && let Some(from) = column(table, |c| c.def().kind == Kind::Uuid)
     {
         let has = (from, related()).prop_flat_map(move |(from, to)| {
             filter(to.table, relations - 1).prop_map(move |filter| Filter::has(from, to, filter))
@@ -75,7 +75,7 @@ fn leaf(table: &'static Table, relations: u32) -> BoxedStrategy<Filter> {
 
 /// A column that a relation may lead to.
 fn related() -> BoxedStrategy<Col> {
-    let ids = TABLES.iter().filter_map(|&table| column(table, |c| c.kind == Kind::Uuid));
+    let ids = TABLES.iter().filter_map(|&table| column(table, |c| c.def().kind == Kind::Uuid));
     proptest::strategy::Union::new(ids.collect::<Vec<_>>()).boxed()
 }
 
@@ -156,7 +156,7 @@ fn group(table: &'static Table) -> BoxedStrategy<Group> {
     if let Some(ordered) = column(table, is_ordered) {
         groups.push(ordered.prop_map(Group::Column).boxed());
     }
-    if let Some(times) = column(table, |c| c.kind == Kind::Time) {
+    if let Some(times) = column(table, |c| c.def().kind == Kind::Time) {
         let bucket = (times, -2i64..2, select(&[1i64, 1_000_000, 1_700_000][..]));
         groups.push(bucket.prop_map(|(column, n, width)| Group::Bucket { column, origin: at(n), width }).boxed());
     }
@@ -170,10 +170,10 @@ fn measure(table: &'static Table) -> BoxedStrategy<Measure> {
         measures.push(ordered.clone().prop_map(Measure::Min).boxed());
         measures.push(ordered.prop_map(Measure::Max).boxed());
     }
-    if let Some(numbers) = column(table, |c| matches!(c.kind, Kind::Int | Kind::Float)) {
+    if let Some(numbers) = column(table, |c| matches!(c.def().kind, Kind::Int | Kind::Float)) {
         measures.push(numbers.prop_map(Measure::Sum).boxed());
     }
-    if let Some(times) = column(table, |c| c.kind == Kind::Time) {
+    if let Some(times) = column(table, |c| c.def().kind == Kind::Time) {
         measures.push((times, -3i64..3).prop_map(|(column, n)| Measure::SumSince(column, at(n))).boxed());
     }
     proptest::strategy::Union::new(measures).boxed()

@@ -68,18 +68,19 @@ pub(super) fn row(table: &'static Table) -> impl Strategy<Value = Vec<Value>> {
 }
 
 /// A column of a table that meets a test; none that the store stamps, as stores stamp what they like.
-pub(super) fn column(table: &'static Table, test: impl Fn(&'static ColumnDef) -> bool) -> Option<BoxedStrategy<Col>> {
+pub(super) fn column(table: &'static Table, test: impl Fn(Col) -> bool) -> Option<BoxedStrategy<Col>> {
     let stamped = |ordinal| table.stream.is_some_and(|(writer, seq)| ordinal == writer || ordinal == seq);
     let columns: Vec<Col> = (0..table.columns.len())
-        .filter(|&ordinal| !stamped(ordinal) && test(&table.columns[ordinal]))
+        .filter(|&ordinal| !stamped(ordinal))
         .map(|ordinal| Col { table, ordinal })
+        .filter(|&column| test(column))
         .collect();
     if columns.is_empty() { None } else { Some(select(columns).boxed()) }
 }
 
 /// Whether values of a column have an order.
-pub(super) fn is_ordered(column: &ColumnDef) -> bool {
-    !matches!(column.kind, Kind::Json | Kind::Tags)
+pub(super) fn is_ordered(column: Col) -> bool {
+    !matches!(column.def().kind, Kind::Json | Kind::Tags)
 }
 
 /// A comparison.
