@@ -7,6 +7,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use mintaka_core::Error;
 use rusqlite::{Connection, ErrorCode};
@@ -54,7 +55,7 @@ pub(crate) fn identify(path: &Path) -> Result<Found, Error> {
     if meta.len() == 0 {
         return Ok(Found::Empty);
     }
-    match look(path) {
+    match look_again(path) {
         Ok(Look { ours: true, schema: Some(row), .. }) => Ok(Found::Ours(row)),
         Ok(Look { ours: true, schema: None, .. }) => {
             Err(Error::Corrupt(format!("{name} is marked as a Mintaka store, but says no version; restore a backup")))
@@ -84,6 +85,19 @@ struct Look {
     ours: bool,
     schema: Option<SchemaRow>,
     tables: Vec<String>,
+}
+
+/// A look without a lock may see a page that another process is just copying from its log: then it looks again.
+fn look_again(path: &Path) -> rusqlite::Result<Look> {
+    for _ in 0..5 {
+        match look(path) {
+            Err(error) if error.sqlite_error_code() != Some(ErrorCode::NotADatabase) && unfinished(path) => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            seen => return seen,
+        }
+    }
+    look(path)
 }
 
 fn look(path: &Path) -> rusqlite::Result<Look> {

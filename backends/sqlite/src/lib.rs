@@ -69,6 +69,9 @@ pub struct Options {
     pub max_log_bytes: u64,
     /// Whether a commit is synced to the disk before it is answered.
     pub durable: bool,
+    /// If a condition on tags or parents leaves fewer rows than this, they are listed and sorted; else the order of the
+    /// query is followed and each row is asked. Changes speed only.
+    pub narrow_below: u64,
 }
 
 impl Default for Options {
@@ -79,6 +82,7 @@ impl Default for Options {
             busy_timeout: Duration::from_secs(5),
             max_log_bytes: 64 << 20,
             durable: true,
+            narrow_below: 2000,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mintaka_core::{Aggregate, Error, Key, Query, Row, Table, Value};
-use mintaka_sqlkit::{Select, Sqlite, TagPath, aggregate, select, tag_probe};
+use mintaka_sqlkit::{Path, Select, Sqlite, aggregate, probes, select};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -18,9 +18,6 @@ use crate::{Options, codec};
 
 /// A thread that had nothing to read for so long ends, and its memory with it.
 const IDLE: Duration = Duration::from_secs(60);
-/// A tag on fewer rows than this is rare: its rows are listed and sorted. Else the order of the query is followed.
-const RARE_TAG: u64 = 2000;
-
 type Job = Box<dyn FnOnce(Result<&mut Reader, Error>) + Send>;
 
 pub(crate) struct Readers {
@@ -143,12 +140,14 @@ impl Place {
 pub(crate) struct Reader {
     pub connection: Connection,
     statements: TableStatements,
+    narrow_below: u64,
 }
 
 impl Reader {
     fn open(shared: &Shared) -> Result<Reader, Error> {
         let connection = crate::connection::for_reading(&shared.path, &shared.options)?;
-        Ok(Reader { connection, statements: TableStatements::default() })
+        let narrow_below = shared.options.narrow_below;
+        Ok(Reader { connection, statements: TableStatements::default(), narrow_below })
     }
 
     fn transaction<T>(&mut self, work: impl FnOnce(&mut Reader) -> Result<T, Error>) -> Result<T, Error> {
@@ -168,13 +167,7 @@ impl Reader {
     }
 
     pub fn select(&mut self, query: &Query) -> Result<Vec<Row>, Error> {
-        let path = match tag_probe(&Sqlite, query, RARE_TAG) {
-            Some(probe) => match self.values(&probe)?.first().map(Vec::as_slice) {
-                Some([Value::Int(n)]) if *n >= RARE_TAG as i64 => TagPath::FromRow,
-                _ => TagPath::FromTag,
-            },
-            None => TagPath::FromTag,
-        };
+        let path = self.path(query)?;
         let mut statement = select(&Sqlite, query, path);
         let Some(each) = &query.each else {
             return self.rows(&statement);
@@ -187,6 +180,18 @@ impl Reader {
             rows.extend(self.rows(&statement)?);
         }
         Ok(rows)
+    }
+
+    fn path(&self, query: &Query) -> Result<Path, Error> {
+        let few = self.narrow_below;
+        let probes = probes(&Sqlite, query, few);
+        for probe in &probes {
+            match self.values(probe)?.first().map(Vec::as_slice) {
+                Some([Value::Int(n)]) if u64::try_from(*n).is_ok_and(|n| n >= few) => {}
+                _ => return Ok(Path::Narrow),
+            }
+        }
+        Ok(if probes.is_empty() { Path::Narrow } else { Path::Walk })
     }
 
     pub fn aggregate(&mut self, asked: &Aggregate) -> Result<Vec<Vec<Value>>, Error> {

@@ -1,6 +1,8 @@
 //! Every kind of filter, order, cursor and aggregate answers what the reference backend answers.
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute; these are what they call")]
 
+use std::sync::Arc;
+
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::StateType;
 use mintaka_core::records::{Flow, TaskRun, TaskRunState, Variable, flow, task_run, task_run_state, variable};
@@ -8,7 +10,7 @@ use mintaka_core::{
     Aggregate, Backend, Batch, Cmp, Col, Direction, Each, Filter, Group, Json, Measure, Query, Record, Row, Tags, Time,
     Value,
 };
-use mintaka_sqlite::SqliteStore;
+use mintaka_sqlite::{Location, Options, SqliteStore};
 use uuid::Uuid;
 
 const TEXTS: &[&str] = &["", "a", "A", "ab", "aB%", "a_b", "é", "É", "z\u{10ffff}", "100%", "b'\"\\"];
@@ -86,13 +88,36 @@ fn rows() -> Batch {
     batch
 }
 
-async fn both() -> [std::sync::Arc<dyn Backend>; 2] {
-    let stores: [std::sync::Arc<dyn Backend>; 2] =
-        [std::sync::Arc::new(MemoryStore::new()), SqliteStore::temporary().unwrap()];
-    for store in &stores {
-        store.commit(vec![rows()].into()).await.unwrap();
+/// Memory first, then SQLite on either path through tags and parents.
+struct Stores(Vec<Arc<dyn Backend>>);
+
+impl Stores {
+    async fn filled() -> Stores {
+        let mut stores: Vec<Arc<dyn Backend>> = vec![Arc::new(MemoryStore::new())];
+        for narrow_below in [0, u64::MAX] {
+            let options = Options { narrow_below, ..Options::default() };
+            stores.push(SqliteStore::open(Location::Temporary, options).unwrap());
+        }
+        for store in &stores {
+            store.commit(vec![rows()].into()).await.unwrap();
+        }
+        Stores(stores)
     }
-    stores
+
+    async fn select(&self, query: &Query) -> Vec<Row> {
+        let expected = self.0[0].select(query.clone()).await.unwrap();
+        for store in &self.0[1..] {
+            assert_eq!(store.select(query.clone()).await.unwrap(), expected, "{query:?}");
+        }
+        expected
+    }
+
+    async fn aggregate(&self, aggregate: &Aggregate) {
+        let expected = self.0[0].aggregate(aggregate.clone()).await.unwrap();
+        for store in &self.0[1..] {
+            assert_eq!(store.aggregate(aggregate.clone()).await.unwrap(), expected, "{aggregate:?}");
+        }
+    }
 }
 
 /// Conditions on task runs, each also negated.
@@ -146,32 +171,25 @@ fn conditions() -> Vec<Filter> {
     out.into_iter().chain(pairs).chain(negated).collect()
 }
 
-async fn compare(stores: &[std::sync::Arc<dyn Backend>; 2], query: &Query) -> Vec<Row> {
-    let [expected, actual] =
-        [stores[0].select(query.clone()).await.unwrap(), stores[1].select(query.clone()).await.unwrap()];
-    assert_eq!(actual, expected, "{query:?}");
-    expected
-}
-
 #[tokio::test]
 async fn filters_find_the_same_rows() {
-    let stores = both().await;
+    let stores = Stores::filled().await;
     let mut sizes = std::collections::BTreeSet::new();
     for filter in conditions() {
         let query = Query { columns: Some(vec![task_run::id]), ..Query::of(TaskRun::TABLE).filter(filter) };
-        sizes.insert(compare(&stores, &query).await.len());
+        sizes.insert(stores.select(&query).await.len());
     }
     assert!(sizes.len() > 20, "the conditions tell rows apart: {sizes:?}");
     for tag in TEXTS {
         let any = Filter::TagsAny(variable::tags, vec![(*tag).into()]);
-        compare(&stores, &Query::of(Variable::TABLE).filter(any)).await;
+        stores.select(&Query::of(Variable::TABLE).filter(any)).await;
     }
 }
 
 #[tokio::test]
 async fn orders_and_cursors_give_the_same_pages() {
     use Direction::{Asc, Desc};
-    let stores = both().await;
+    let stores = Stores::filled().await;
     let orders: &[&[(Col, Direction)]] = &[
         &[],
         &[(task_run::sort_time, Asc)],
@@ -186,22 +204,22 @@ async fn orders_and_cursors_give_the_same_pages() {
         let query = Query { order: order.to_vec(), ..Query::of(TaskRun::TABLE).limit(7) };
         let (mut paged, mut next) = (Vec::new(), query.clone());
         loop {
-            let page = compare(&stores, &next).await;
+            let page = stores.select(&next).await;
             let Some(last) = page.last() else { break };
             next.after = Some(query.full_order().iter().map(|(c, _)| last.values[c.ordinal].clone()).collect());
             paged.extend(page);
         }
-        assert_eq!(paged, compare(&stores, &query.clone().limit(100)).await, "{order:?}");
-        compare(&stores, &query.clone().offset(11)).await;
+        assert_eq!(paged, stores.select(&query.clone().limit(100)).await, "{order:?}");
+        stores.select(&query.clone().offset(11)).await;
         let values = vec![Uuid::from_u128(2).into(), Value::Null, Uuid::from_u128(1).into(), Uuid::from_u128(2).into()];
         let each = Each { column: task_run::flow_run_id, values, k: 4 };
-        compare(&stores, &Query { each: Some(each), columns: Some(vec![task_run::name]), ..query }).await;
+        stores.select(&Query { each: Some(each), columns: Some(vec![task_run::name]), ..query }).await;
     }
 }
 
 #[tokio::test]
 async fn aggregates_count_the_same() {
-    let stores = both().await;
+    let stores = Stores::filled().await;
     let bucket =
         |origin| Group::Bucket { column: task_run::start_time, origin: Time::from_micros(origin), width: 2_000_000 };
     let groups = [
@@ -232,8 +250,7 @@ async fn aggregates_count_the_same() {
                         order,
                         limit,
                     };
-                    let expected = stores[0].aggregate(aggregate.clone()).await.unwrap();
-                    assert_eq!(stores[1].aggregate(aggregate.clone()).await.unwrap(), expected, "{aggregate:?}");
+                    stores.aggregate(&aggregate).await;
                 }
             }
         }

@@ -5,13 +5,15 @@ use mintaka_core::{Cmp, Col, Filter, Kind, Value};
 use crate::TagTable;
 use crate::text::{Alias, Builder, list, quoted};
 
-/// How a condition on an indexed list of tags is reached. Both mean the same; only the cost differs.
+/// How rows are reached whose condition lies in another table: tags that have an index, and rows of a parent.
+/// Both mean the same; only the cost differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TagPath {
-    /// The rows of the tags are listed first: right for a rare tag, or when everything is read anyway.
-    FromTag,
-    /// Each row is asked for its tags: right for a frequent tag when the order of the query finds the first rows soon.
-    FromRow,
+pub enum Path {
+    /// What meets the condition is listed first, and the rows that belong to it are looked up: right if those are few,
+    /// or if everything is read anyway.
+    Narrow,
+    /// Each row is asked: right if many meet the condition and the order of the query finds the first of them soon.
+    Walk,
 }
 
 /// Lists longer than this are bound as one parameter.
@@ -27,7 +29,7 @@ pub(crate) enum Nulls {
 }
 
 /// Appends the condition that `filter` holds for the row `row`.
-pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nulls, path: TagPath) {
+pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nulls, path: Path) {
     match filter {
         Filter::And(all) => group(b, all, " AND ", "TRUE", row, nulls, path),
         Filter::Or(any) => group(b, any, " OR ", "FALSE", row, nulls, path),
@@ -84,6 +86,9 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
             let condition = format!("coalesce({}, {empty}) = {empty}", row.column(*column));
             b.push(&condition);
         }
+        Filter::Has { from, to, filter } if path == Path::Narrow && is_narrow(*from, *to) => {
+            guarded(b, &[*from], row, nulls, |b| parents(b, *from, *to, filter, row, None));
+        }
         Filter::Has { from, to, filter } => {
             let other = b.alias();
             b.push(&format!("EXISTS (SELECT 1 FROM {} AS {other} WHERE ", quoted(to.table.name)));
@@ -97,12 +102,35 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
     }
 }
 
+/// Whether the children of listed parents can be looked up: the parent is named by its key, and an index begins with the
+/// child's column.
+pub(crate) fn is_narrow(from: Col, to: Col) -> bool {
+    let begins = |columns: &[usize]| columns.first() == Some(&from.ordinal);
+    to.table.key == [to.ordinal]
+        && (from.table.unique.is_some_and(begins) || from.table.indexes.iter().any(|index| begins(index.columns)))
+}
+
+/// The condition that the row's parent is among those that meet `filter`, or among the first so many of them.
+pub(crate) fn parents(b: &mut Builder<'_>, from: Col, to: Col, filter: &Filter, row: Alias, limit: Option<u64>) {
+    let parent = b.alias();
+    b.push(&row.column(from)).push(" IN (SELECT ").push(&parent.column(to));
+    b.push(&format!(" FROM {} AS {parent}", quoted(to.table.name)));
+    if !is_all(filter) {
+        b.push(" WHERE ");
+        self::filter(b, filter, parent, Nulls::Loose, Path::Narrow);
+    }
+    if let Some(limit) = limit {
+        b.push(" LIMIT ").push_param(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+    }
+    b.push(")");
+}
+
 /// Whether a filter is trivially true.
 pub(crate) fn is_all(filter: &Filter) -> bool {
     matches!(filter, Filter::And(all) if all.iter().all(is_all))
 }
 
-fn group(b: &mut Builder<'_>, parts: &[Filter], separator: &str, empty: &str, row: Alias, nulls: Nulls, path: TagPath) {
+fn group(b: &mut Builder<'_>, parts: &[Filter], separator: &str, empty: &str, row: Alias, nulls: Nulls, path: Path) {
     if let [one] = parts {
         return filter(b, one, row, nulls, path);
     }
@@ -212,7 +240,7 @@ fn after_all_with_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-fn any_tag(b: &mut Builder<'_>, column: Col, tags: &[String], row: Alias, path: TagPath) {
+fn any_tag(b: &mut Builder<'_>, column: Col, tags: &[String], row: Alias, path: Path) {
     if tags.is_empty() {
         b.push("FALSE");
         return;
@@ -229,13 +257,13 @@ fn any_tag(b: &mut Builder<'_>, column: Col, tags: &[String], row: Alias, path: 
     let entry = b.alias();
     let key = |alias: Alias| list(table.key.iter().map(|&i| alias.named(table.columns[i].name)));
     match path {
-        TagPath::FromTag => {
+        Path::Narrow => {
             let (open, close) = if table.key.len() == 1 { ("", "") } else { ("(", ")") };
             b.push(&format!("{open}{}{close} IN (SELECT {} FROM ", key(row), key(entry)));
             b.push(&format!("{} AS {entry} WHERE {} IN ", quoted(&side.name), entry.named("tag")));
             value_list(b, Kind::Text, tags);
         }
-        TagPath::FromRow => {
+        Path::Walk => {
             b.push(&format!("EXISTS (SELECT 1 FROM {} AS {entry} WHERE ", quoted(&side.name)));
             b.push(&entry.named("tag")).push(" IN ");
             value_list(b, Kind::Text, tags);

@@ -22,8 +22,8 @@ mod writes;
 
 pub use aggregate::aggregate;
 pub use dialect::{Dialect, Sqlite};
-pub use filter::TagPath;
-pub use select::{Select, select, tag_probe};
+pub use filter::Path;
+pub use select::{Select, probes, select};
 pub use text::quoted;
 pub use writes::{Parked, Statements, TagTable, find_text, parked, update_text};
 

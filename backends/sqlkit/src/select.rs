@@ -2,7 +2,7 @@
 
 use mintaka_core::{Col, Direction, Filter, Kind, Query, Value};
 
-use crate::filter::{self, Nulls, TagPath, is_all};
+use crate::filter::{self, Nulls, Path, is_all};
 use crate::text::{Alias, Builder, list, quoted};
 use crate::{Dialect, ROW_VERSION, TagTable};
 
@@ -18,7 +18,7 @@ pub struct Select {
 }
 
 /// The statement of a query: the row's version, then the columns.
-pub fn select(dialect: &dyn Dialect, query: &Query, path: TagPath) -> Select {
+pub fn select(dialect: &dyn Dialect, query: &Query, path: Path) -> Select {
     let mut b = Builder::new(dialect);
     let row = b.alias();
     let columns: Vec<Col> = match &query.columns {
@@ -55,28 +55,46 @@ pub fn select(dialect: &dyn Dialect, query: &Query, path: TagPath) -> Select {
     Select { text: b.text, params: b.params, kinds: columns.iter().map(|c| c.def().kind).collect() }
 }
 
-/// A statement that counts the rows of the tags that the query asks for, up to `limit`; `None` if it asks for no
-/// indexed tag, or if it has no order that could be followed instead. Below the limit take [`TagPath::FromTag`].
-pub fn tag_probe(dialect: &dyn Dialect, query: &Query, limit: u64) -> Option<Select> {
-    let (column, tags) = asked_tags(&query.filter)?;
-    let side = TagTable::on(dialect, column)?;
-    let mut b = Builder::new(dialect);
-    b.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} IN (", quoted(&side.name), quoted("tag")));
-    b.joined(tags, ", ", "NULL", |b, tag| {
-        b.push_param(Value::text(tag.as_str()));
-    });
-    b.push(") LIMIT ").push_param(count(limit)).push(") AS probe");
-    Some(Select { text: b.text, params: b.params, kinds: vec![Kind::Int] })
+/// Statements that each count, up to `limit`, the rows that one part of the filter leaves when it is narrowed first.
+/// If there are none, or if one of them stays below the limit, take [`Path::Narrow`], else [`Path::Walk`].
+pub fn probes(dialect: &dyn Dialect, query: &Query, limit: u64) -> Vec<Select> {
+    let mut parts = Vec::new();
+    required(&query.filter, &mut parts);
+    parts.into_iter().filter_map(|part| probe(dialect, query, part, limit)).collect()
 }
 
-/// The tags of a condition that every row must meet: any of the list holds for each.
-fn asked_tags(filter: &Filter) -> Option<(Col, &[String])> {
+/// The parts of a filter that every row must meet.
+fn required<'f>(filter: &'f Filter, parts: &mut Vec<&'f Filter>) {
     match filter {
-        Filter::And(all) => all.iter().find_map(asked_tags),
-        Filter::TagsAny(column, tags) => Some((*column, tags)),
-        Filter::TagsAll(column, tags) => tags.first().map(|first| (*column, std::slice::from_ref(first))),
-        _ => None,
+        Filter::And(all) => all.iter().for_each(|part| required(part, parts)),
+        part => parts.push(part),
     }
+}
+
+fn probe(dialect: &dyn Dialect, query: &Query, part: &Filter, limit: u64) -> Option<Select> {
+    let mut b = Builder::new(dialect);
+    b.push("SELECT count(*) FROM (SELECT 1 FROM ");
+    match part {
+        Filter::Has { from, to, filter } if filter::is_narrow(*from, *to) => {
+            let row = b.alias();
+            b.push(&format!("{} AS {row} WHERE ", quoted(query.table.name)));
+            filter::parents(&mut b, *from, *to, filter, row, Some(limit));
+        }
+        Filter::TagsAny(column, tags) | Filter::TagsAll(column, tags) => {
+            // Of several tags that all must be there, the first is a bound.
+            let all = matches!(part, Filter::TagsAll(..));
+            let tags = if all { tags.get(..1)? } else { tags };
+            let side = TagTable::on(dialect, *column)?;
+            b.push(&format!("{} WHERE {} IN (", quoted(&side.name), quoted("tag")));
+            b.joined(tags, ", ", "NULL", |b, tag| {
+                b.push_param(Value::text(tag.as_str()));
+            });
+            b.push(")");
+        }
+        _ => return None,
+    }
+    b.push(" LIMIT ").push_param(count(limit)).push(") AS probe");
+    Some(Select { text: b.text, params: b.params, kinds: vec![Kind::Int] })
 }
 
 pub(crate) fn spelled(direction: Direction) -> &'static str {

@@ -5,7 +5,7 @@
 
 use mintaka_core::records::{Event, Flow, FlowRun, Log, deployment, event, flow, flow_run, log, task_run};
 use mintaka_core::{Aggregate, Cmp, Direction, Each, Filter, Group, Measure, Query, Record, Time, Value};
-use mintaka_sqlkit::{Select, Sqlite, Statements, TagPath, aggregate, ddl, select, tag_probe, update_text};
+use mintaka_sqlkit::{Path, Select, Sqlite, Statements, aggregate, ddl, probes, select, update_text};
 use uuid::Uuid;
 
 fn check(file: &str, actual: &str) {
@@ -77,6 +77,10 @@ fn filters() {
                 Filter::eq(flow::name, "f").and(Filter::TagsAny(flow::tags, vec!["unindexed".into()])),
             ),
         ),
+        (
+            "has no such parent",
+            Filter::has(flow_run::deployment_id, deployment::id, Filter::eq(deployment::paused, true)).negate(),
+        ),
         ("has no child", Filter::has(flow_run::id, task_run::flow_run_id, Filter::all()).negate()),
         (
             "three deep, one table twice",
@@ -92,7 +96,7 @@ fn filters() {
         ),
     ];
     let text: String =
-        cases.into_iter().map(|(name, f)| described(name, &select(&Sqlite, &filtered(f), TagPath::FromTag))).collect();
+        cases.into_iter().map(|(name, f)| described(name, &select(&Sqlite, &filtered(f), Path::Narrow))).collect();
     check("filters.sql", &text);
 }
 
@@ -131,10 +135,17 @@ fn queries() {
         ("some of each", Query { each: Some(each), ..by_time(Direction::Asc) }),
     ];
     let mut text: String =
-        cases.iter().map(|(name, query)| described(name, &select(&Sqlite, query, TagPath::FromTag))).collect();
-    text += &described("a frequent tag", &select(&Sqlite, &tagged, TagPath::FromRow));
-    text += &described("how frequent the tag is", &tag_probe(&Sqlite, &tagged, 2000).unwrap());
-    assert_eq!(tag_probe(&Sqlite, &Query::of(Flow::TABLE), 2000), None);
+        cases.iter().map(|(name, query)| described(name, &select(&Sqlite, query, Path::Narrow))).collect();
+    text += &described("a frequent tag", &select(&Sqlite, &tagged, Path::Walk));
+    let of_flow = filtered(Filter::has(flow_run::flow_id, flow::id, Filter::eq(flow::name, "f")))
+        .order(flow_run::sort_time, Direction::Desc);
+    text += &described("runs of many flows", &select(&Sqlite, &of_flow, Path::Walk));
+    let two = Query { filter: tagged.filter.clone().and(of_flow.filter.clone()), ..tagged };
+    for probe in probes(&Sqlite, &two, 2000) {
+        text += &described("how many rows one part leaves", &probe);
+    }
+    assert_eq!(probes(&Sqlite, &two, 2000).len(), 2);
+    assert_eq!(probes(&Sqlite, &Query::of(Flow::TABLE), 2000), []);
     check("queries.sql", &text);
 }
 

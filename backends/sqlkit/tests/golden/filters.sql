@@ -103,14 +103,18 @@ SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE coalesce(t0."tags",
 -- [Int(200)]
 
 -- has a parent
-SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "flow" AS t1 WHERE t1."id" = t0."flow_id" AND (t1."name" = ? AND EXISTS (SELECT 1 FROM json_each(t1."tags") AS j WHERE j.value IN (?)))) ORDER BY t0."id" ASC LIMIT ?
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE t0."flow_id" IN (SELECT t1."id" FROM "flow" AS t1 WHERE (t1."name" = ? AND EXISTS (SELECT 1 FROM json_each(t1."tags") AS j WHERE j.value IN (?)))) ORDER BY t0."id" ASC LIMIT ?
 -- [Text("f"), Text("unindexed"), Int(200)]
+
+-- has no such parent
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE NOT ((t0."deployment_id" IS NOT NULL AND t0."deployment_id" IN (SELECT t1."id" FROM "deployment" AS t1 WHERE t1."paused" = ?))) ORDER BY t0."id" ASC LIMIT ?
+-- [Bool(true), Int(200)]
 
 -- has no child
 SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE NOT (EXISTS (SELECT 1 FROM "task_run" AS t1 WHERE t1."flow_run_id" = t0."id")) ORDER BY t0."id" ASC LIMIT ?
 -- [Int(200)]
 
 -- three deep, one table twice
-SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "deployment" AS t1 WHERE t1."id" = t0."deployment_id" AND EXISTS (SELECT 1 FROM "flow" AS t2 WHERE t2."id" = t1."flow_id" AND EXISTS (SELECT 1 FROM "flow_run" AS t3 WHERE t3."flow_id" = t2."id" AND NOT ((t3."state_name" IS NOT NULL AND t3."state_name" = ?))))) ORDER BY t0."id" ASC LIMIT ?
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE t0."deployment_id" IN (SELECT t1."id" FROM "deployment" AS t1 WHERE t1."flow_id" IN (SELECT t2."id" FROM "flow" AS t2 WHERE EXISTS (SELECT 1 FROM "flow_run" AS t3 WHERE t3."flow_id" = t2."id" AND NOT ((t3."state_name" IS NOT NULL AND t3."state_name" = ?))))) ORDER BY t0."id" ASC LIMIT ?
 -- [Text("Late"), Int(200)]
 

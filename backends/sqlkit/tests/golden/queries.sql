@@ -46,7 +46,15 @@ SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE t0."deployment_id" 
 SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "flow_run__tags" AS t1 WHERE t1."tag" IN (?) AND t1."sort_time" = coalesce(t0."sort_time", -9223372036854775808) AND t1."id" = t0."id") ORDER BY t0."sort_time" DESC, t0."id" DESC LIMIT ?
 -- [Text("a"), Int(200)]
 
--- how frequent the tag is
+-- runs of many flows
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "flow" AS t1 WHERE t1."id" = t0."flow_id" AND t1."name" = ?) ORDER BY t0."sort_time" DESC, t0."id" DESC LIMIT ?
+-- [Text("f"), Int(200)]
+
+-- how many rows one part leaves
 SELECT count(*) FROM (SELECT 1 FROM "flow_run__tags" WHERE "tag" IN (?) LIMIT ?) AS probe
 -- [Text("a"), Int(2000)]
+
+-- how many rows one part leaves
+SELECT count(*) FROM (SELECT 1 FROM "flow_run" AS t0 WHERE t0."flow_id" IN (SELECT t1."id" FROM "flow" AS t1 WHERE t1."name" = ? LIMIT ?) LIMIT ?) AS probe
+-- [Text("f"), Int(2000), Int(2000)]
 
