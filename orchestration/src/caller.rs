@@ -90,21 +90,18 @@ mod tests {
 
     #[test]
     fn headers_tell_line_and_versions() {
-        let table: &[(Option<&str>, Option<&str>, ClientLine, Option<(u32, u32, u32)>, (u32, u32, u32))] = &[
-            (Some("prefect/2.20.26 (API 0.8.4)"), Some("0.8.4"), ClientLine::V2, Some((2, 20, 26)), (0, 8, 4)),
-            (Some("prefect/3.9.1 (API 0.8.4)"), Some("0.8.0"), ClientLine::V3, Some((3, 9, 1)), (0, 8, 0)),
-            (Some("prefect/3.0.0rc20 (API 0.8.4)"), None, ClientLine::V3, Some((3, 0, 0)), (0, 8, 4)),
-            (Some("prefect/2.0.4+1.gab"), None, ClientLine::V2, Some((2, 0, 4)), (0, 8, 4)),
-            (Some("curl/8.0"), Some("x"), ClientLine::V3, None, (0, 8, 4)),
-            (None, None, ClientLine::V3, None, (0, 8, 4)),
+        type Row = (Option<&'static str>, Option<&'static str>, Caller);
+        let caller = |line, version, api_version| Caller { line, version, api_version };
+        let table: &[Row] = &[
+            (Some("prefect/2.20.26 (API 0.8.4)"), Some("0.8.4"), caller(ClientLine::V2, Some((2, 20, 26)), (0, 8, 4))),
+            (Some("prefect/3.9.1 (API 0.8.4)"), Some("0.8.0"), caller(ClientLine::V3, Some((3, 9, 1)), (0, 8, 0))),
+            (Some("prefect/3.0.0rc20 (API 0.8.4)"), None, caller(ClientLine::V3, Some((3, 0, 0)), (0, 8, 4))),
+            (Some("prefect/2.0.4+1.gab"), None, caller(ClientLine::V2, Some((2, 0, 4)), (0, 8, 4))),
+            (Some("curl/8.0"), Some("x"), Caller::SERVER),
+            (None, None, Caller::SERVER),
         ];
-        for (agent, api, line, version, api_version) in table {
-            let caller = Caller::from_headers(*agent, *api);
-            assert_eq!(
-                (caller.line, caller.version, caller.api_version),
-                (*line, *version, *api_version),
-                "{agent:?} {api:?}"
-            );
+        for (agent, api, expected) in table {
+            assert_eq!(Caller::from_headers(*agent, *api), *expected, "{agent:?} {api:?}");
         }
     }
 }

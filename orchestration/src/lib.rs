@@ -4,8 +4,10 @@ pub mod caller;
 pub mod error;
 mod names;
 pub mod ops;
+pub mod parameters;
 pub mod rules;
 mod run_policy;
+pub mod secrets;
 mod state;
 mod verdict;
 

@@ -70,7 +70,10 @@ impl Nameable for WorkPool {
     }
 }
 
-static NAMES: LazyLock<Mutex<HashMap<Uuid, (Instant, Arc<Named>)>>> = LazyLock::new(Mutex::default);
+/// Since when names are remembered, by the id of their row.
+type Names = HashMap<Uuid, (Instant, Arc<Named>)>;
+
+static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
 /// Reads what events say of a row, or remembers it.
 async fn named<R: Nameable>(store: &Store, id: Option<Uuid>) -> Result<Option<(Uuid, Arc<Named>)>, Error> {

@@ -13,7 +13,10 @@ mod rule;
 mod task;
 mod types;
 
+pub use bookkeeping::Course;
 pub use engine::{Case, Verdict, judge, needs};
 pub use policies::{FlowPolicy, TaskPolicy};
-pub use rule::{After, Effect, Exit, Moment, Need, Outcome, Rule, Ruling, Run, TaskAround, Unjudgeable, View};
+pub use rule::{
+    After, Afterwards, Before, Effect, Exit, Moment, Need, Outcome, Rule, Ruling, Run, TaskAround, Unjudgeable, View,
+};
 pub use types::Types;

@@ -222,6 +222,11 @@ pub enum Unjudgeable {
     Stateless,
 }
 
+/// What a rule says before the write.
+pub type Before<R> = fn(&View<'_, R>) -> Ruling<R>;
+/// What a rule says after the write was decided.
+pub type Afterwards<R> = fn(&Exit<'_, R>) -> Result<After<R>, Unjudgeable>;
+
 /// A rule, or a transform.
 ///
 /// A rule applies to transitions from `from` to `to`, as long as the rules before it have left the proposed type as it
@@ -239,9 +244,9 @@ pub struct Rule<R: Run> {
     /// What has to be read for it.
     pub needs: &'static [Need],
     /// Before the write.
-    pub before: Option<fn(&View<'_, R>) -> Ruling<R>>,
+    pub before: Option<Before<R>>,
     /// After the write was decided, if the transition is still the one that the rule left.
-    pub after: Option<fn(&Exit<'_, R>) -> Result<After<R>, Unjudgeable>>,
+    pub after: Option<Afterwards<R>>,
     /// If a later rule changed the transition: takes back what the rule did to the run (first: as the rule found it).
     pub cleanup: Option<fn(&R, &R) -> R>,
 }
@@ -260,11 +265,11 @@ impl<R: Run> Rule<R> {
         Rule { needs, ..self }
     }
     /// With [`Rule::before`].
-    pub const fn before(self, before: fn(&View<'_, R>) -> Ruling<R>) -> Rule<R> {
+    pub const fn before(self, before: Before<R>) -> Rule<R> {
         Rule { before: Some(before), ..self }
     }
     /// With [`Rule::after`].
-    pub const fn after(self, after: fn(&Exit<'_, R>) -> Result<After<R>, Unjudgeable>) -> Rule<R> {
+    pub const fn after(self, after: Afterwards<R>) -> Rule<R> {
         Rule { after: Some(after), ..self }
     }
     /// With [`Rule::cleanup`].
