@@ -1,6 +1,7 @@
 //! The `mintaka` command: server, services and storage in one binary.
 
 mod serve;
+mod service_settings;
 mod settings;
 mod storage;
 
@@ -63,7 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Server { command: ServerCommand::Start(start) } => serve::server(&start),
         Command::Services { command: ServicesCommand::Start(start) } => serve::services(&start),
         Command::Services { command: ServicesCommand::Ls } => {
-            mintaka_services::names().into_iter().for_each(|name| println!("{name}"));
+            mintaka_services::names().for_each(|name| println!("{name}"));
             Ok(())
         }
         Command::Storage { command: StorageCommand::Migrate(which) } => storage::migrate(&which),

@@ -25,7 +25,8 @@ struct Acknowledged {
 
 #[test]
 fn every_acknowledged_write_survives_a_kill_at_a_random_moment() {
-    let seed = std::env::var("MINTAKA_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    let seed =
+        std::env::var("MINTAKA_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
     println!("repeat with MINTAKA_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let home = tempfile::tempdir().expect("folder");
@@ -59,7 +60,11 @@ fn every_acknowledged_write_survives_a_kill_at_a_random_moment() {
         .expect("the command runs");
     assert!(info.status.success(), "{}", support::text(&info));
     let states: usize = all.iter().map(|seen| seen.states.len()).sum();
-    println!("{ROUNDS} kills, {} runs, {states} states, {} log lines checked", all.len(), all.iter().map(|s| s.logs).sum::<usize>());
+    println!(
+        "{ROUNDS} kills, {} runs, {states} states, {} log lines checked",
+        all.len(),
+        all.iter().map(|s| s.logs).sum::<usize>()
+    );
 }
 
 fn write_until_refused(api: &str, flow: &Value, stop: &AtomicBool, acknowledged: &Mutex<Vec<Acknowledged>>) {
@@ -103,7 +108,11 @@ fn check(api: &str, seen: &Acknowledged) {
     assert!(history.starts_with(&seen.states), "run {}: acknowledged {:?}, kept {history:?}", seen.run, seen.states);
     assert!(history.len() <= seen.states.len() + 1, "run {}: at most the write under way is there besides", seen.run);
     let (last_id, last_type) = history.last().expect("at least one state");
-    assert_eq!((&run["state_id"], &run["state_type"]), (&json!(last_id), &json!(last_type)), "the run shows its newest state");
+    assert_eq!(
+        (&run["state_id"], &run["state_type"]),
+        (&json!(last_id), &json!(last_type)),
+        "the run shows its newest state"
+    );
     assert_eq!(run["state"]["id"], json!(last_id));
     assert_eq!(run["tags"], json!(["a", "b"]));
     let filter = json!({"logs": {"flow_run_id": {"any_": [seen.run]}}});

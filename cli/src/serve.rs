@@ -1,0 +1,175 @@
+//! Starting the server and the services, and stopping them in order.
+
+use std::sync::Arc;
+
+use clap::Args;
+use mintaka_core::Store;
+use mintaka_http::{Ctx, Limits, Server, Settings};
+use mintaka_orchestration::secrets::Sealer;
+use mintaka_services::{Health, Service};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{service_settings, settings, storage};
+
+/// Options of `mintaka server start`.
+#[derive(Args, Debug)]
+pub struct Start {
+    /// Address to listen on [default: 127.0.0.1]; also MINTAKA_HOST.
+    #[arg(long)]
+    host: Option<String>,
+    /// Port to listen on [default: 4200]; also MINTAKA_PORT.
+    #[arg(long)]
+    port: Option<u16>,
+    /// URL of the store, such as `sqlite:path/to/file.db`; also MINTAKA_STORAGE. The default is a file in MINTAKA_HOME.
+    #[arg(long, value_name = "URL")]
+    storage: Option<String>,
+    /// Leaves out the background services. Events are handled all the same.
+    #[arg(long)]
+    no_services: bool,
+}
+
+/// Options of `mintaka services start`.
+#[derive(Args, Debug)]
+pub struct StartServices {
+    /// Names of services, see `mintaka services ls`.
+    #[arg(required = true)]
+    names: Vec<String>,
+    /// URL of the store, as of `mintaka server start`.
+    #[arg(long, value_name = "URL")]
+    storage: Option<String>,
+}
+
+/// The runtime of every command.
+///
+/// # Errors
+/// A text for people.
+pub fn runtime() -> Result<Runtime, String> {
+    Builder::new_multi_thread().enable_all().build().map_err(|e| format!("cannot start threads: {e}"))
+}
+
+fn log() -> Result<(), String> {
+    let level = settings::first(settings::LOG).map_or_else(|| "info".to_owned(), |(level, _)| level.to_lowercase());
+    // The stock names of levels, where they differ.
+    let level = match level.as_str() {
+        "warning" => "warn",
+        "critical" => "error",
+        other => other,
+    };
+    let filter = EnvFilter::try_new(level).map_err(|e| format!("MINTAKA_LOG={level}: {e}"))?;
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    Ok(())
+}
+
+async fn open(given: Option<&str>) -> Result<(Store, String), String> {
+    let (url, options) = storage::location(given);
+    let backend = mintaka_backends::open(&url, &options).await.map_err(|e| e.to_string())?;
+    Ok((Store::new(backend), shown(&url)))
+}
+
+/// A storage URL without its password.
+fn shown(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => match url[scheme + 3..at].split_once(':') {
+            Some((user, _)) => format!("{}{user}:***{}", &url[..scheme + 3], &url[at..]),
+            None => url.to_owned(),
+        },
+        _ => url.to_owned(),
+    }
+}
+
+/// Runs the API, and the services unless told otherwise, until a signal.
+///
+/// # Errors
+/// A text that says what to do.
+pub fn server(start: &Start) -> Result<(), String> {
+    log()?;
+    let host = start.host.clone().or_else(|| settings::first(settings::HOST).map(|(host, _)| host));
+    let host = host.unwrap_or_else(|| "127.0.0.1".into());
+    let port = match start.port {
+        Some(port) => port,
+        None => settings::parsed(settings::PORT, "a port number")?.unwrap_or(4200),
+    };
+    let mut api = Settings::default();
+    if let Some(limit) = settings::parsed(settings::DEFAULT_LIMIT, "a whole number")? {
+        api.default_limit = limit;
+    }
+    if let Some(register) = settings::switch(settings::REGISTER_BLOCKS)? {
+        api.register_blocks = register;
+    }
+    api.collections = settings::first(settings::COLLECTIONS).map(|(folder, _)| folder.into());
+    let services = service_settings::read()?;
+    let services = if start.no_services { Vec::new() } else { mintaka_services::all(&services) };
+    runtime()?.block_on(async {
+        // The port first: a server that cannot listen touches no store.
+        let server = Server::bind(&host, port, Limits::default()).await.map_err(|e| e.to_string())?;
+        let address = server.address().map_err(|e| e.to_string())?;
+        let (store, url) = open(start.storage.as_deref()).await?;
+        let sealer = Arc::new(Sealer::from_environment(&settings::home()).map_err(|e| e.to_string())?);
+        let ctx = Ctx::new(store.clone(), api);
+        stop_on_signal(ctx.stop.clone())?;
+        if ctx.settings.register_blocks {
+            let ctx = ctx.clone();
+            tokio::spawn(async move {
+                if let Err(error) = mintaka_api_blocks::register_builtin(&ctx.store).await {
+                    tracing::error!(%error, "the built-in block types could not be registered");
+                }
+            });
+        }
+        println!("Mintaka {} is listening. Its store is {url}", env!("CARGO_PKG_VERSION"));
+        println!("  point a Prefect client at it: export PREFECT_API_URL=http://{address}/api");
+        if !address.ip().is_loopback() {
+            println!("  warning: it listens beyond this machine, and there is no authentication yet");
+        }
+        let endpoint = mintaka_server::endpoint(&ctx, sealer);
+        let running = tokio::spawn(run_services(store.clone(), services, ctx.stop.clone()));
+        server.run(endpoint, ctx.stop.clone(), ctx.tasks.clone()).await;
+        let _ = running.await;
+        store.backend().close().await;
+        Ok(())
+    })
+}
+
+/// Runs services alone until a signal.
+///
+/// # Errors
+/// A text that says what to do.
+pub fn services(start: &StartServices) -> Result<(), String> {
+    log()?;
+    let selected = mintaka_services::select(&service_settings::read()?, &start.names).map_err(|e| e.to_string())?;
+    runtime()?.block_on(async {
+        let (store, url) = open(start.storage.as_deref()).await?;
+        let stop = CancellationToken::new();
+        stop_on_signal(stop.clone())?;
+        println!("Running {} on {url}", start.names.join(", "));
+        run_services(store.clone(), selected, stop).await;
+        store.backend().close().await;
+        Ok(())
+    })
+}
+
+async fn run_services(store: Store, services: Vec<Box<dyn Service>>, stop: CancellationToken) {
+    mintaka_services::run(store, services, Health::default(), stop).await;
+}
+
+/// Cancels on SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_on_signal(stop: CancellationToken) -> Result<(), String> {
+    let listen = |kind| signal(kind).map_err(|e| format!("cannot listen for signals: {e}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.is_cancelled() {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
