@@ -71,6 +71,9 @@ pub trait Backend: Send + Sync + 'static {
     async fn heads(&self) -> Result<Heads, Error>;
 
     /// Rows by primary or unique key, in the order of the keys, `None` where there is no such row.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a key that [`Key::check`] refuses.
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error>;
 
     /// Rows that meet a filter, in an order that is total because the primary key is appended to it.
@@ -91,8 +94,8 @@ pub trait Backend: Send + Sync + 'static {
     /// as [`Caps::durability`] says. When it returns an error, no batch was applied, except for
     /// [`Error::Indeterminate`], where all or none of those that would have been committed were.
     ///
-    /// The caller has checked the batches ([`Batch::check`](crate::Batch::check)); a backend may answer
-    /// [`Error::Invalid`] to one that is malformed.
+    /// The caller has checked the batches ([`Batch::check`](crate::Batch::check)). One that is malformed all the same
+    /// is never applied, nor in part: it is an [`Outcome::Failed`], or the call is [`Error::Invalid`].
     ///
     /// Rows of a stream get this backend's writer id and the writer's next position, in order of batches and ops.
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error>;

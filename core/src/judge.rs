@@ -191,14 +191,14 @@ enum Verdict {
 /// that moves from one row to another is free when it is taken), then updates, then inserts, each by table and key.
 ///
 /// # Errors
-/// What `rows` answers; and [`Error::Invalid`] for a batch that refers to an op that made no row.
+/// What `rows` answers. A batch that is malformed, or refers to an op that made no row, is [`Outcome::Failed`].
 pub fn judge(batches: &[Batch], rows: &mut dyn Rows, stamp: &mut Stamp) -> Result<(Vec<Outcome>, Vec<Write>), Error> {
     let mut overlay = Overlay { rows, slots: BTreeMap::new(), unique: BTreeMap::new(), undo: Vec::new() };
     let mut outcomes = Vec::with_capacity(batches.len());
     for batch in batches {
         overlay.undo.clear();
         let seq_before = stamp.seq;
-        let verdict = judge_one(batch, &mut overlay, stamp);
+        let verdict = batch.check().and_then(|()| judge_one(batch, &mut overlay, stamp));
         outcomes.push(match verdict {
             Ok(Verdict::Committed(ops)) => {
                 Outcome::Committed { ops, stream: (stamp.seq > seq_before).then_some((stamp.writer, stamp.seq)) }
