@@ -1,9 +1,10 @@
 //! Heartbeats, and what turns stale without them.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
 mod world;
 
 use mintaka_core::records::{
-    Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, worker,
+    Deployment, Event, PollStatus, WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, worker,
 };
 use mintaka_core::{Batch, Change, Filter, Key, Versioned};
 use mintaka_orchestration::ops::due_runs::{Polled, mark_polled};
@@ -12,7 +13,11 @@ use uuid::Uuid;
 use world::{World, world};
 
 async fn beat(world: &World, pool: Uuid, name: &str, interval: Option<i64>) -> bool {
-    heartbeat(&world.store, pool, name, interval, world.now()).await.unwrap().expect("the pool is gone").pool_became_ready
+    heartbeat(&world.store, pool, name, interval, world.now())
+        .await
+        .unwrap()
+        .expect("the pool is gone")
+        .pool_became_ready
 }
 
 async fn worker_named(world: &World, name: &str) -> Versioned<Worker> {
@@ -99,4 +104,45 @@ async fn deployments_and_queues_that_nobody_polls_are_not_ready() {
     assert_eq!(stale().await, (vec![], vec![]), "once");
     assert_eq!(world.get::<Deployment>(served).await.status, PollStatus::NotReady);
     assert_eq!(world.get::<WorkQueue>(queue).await.status, WorkStatus::NotReady);
+}
+
+#[tokio::test]
+async fn every_change_of_status_is_told_once_by_an_event() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let queue = world.queue(&pool, "q", None).await.id;
+    let deployment = world.deployment(|d| d.work_queue_id = Some(queue)).await;
+    for _ in 0..2 {
+        beat(&world, pool.id, "w", None).await;
+        mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+    }
+    world.pass(100.0);
+    for _ in 0..2 {
+        mark_stale(&world.store, Patience::default(), world.now()).await.unwrap();
+    }
+    let mut events = world.store.all::<Event>(Filter::all()).await.unwrap();
+    events.sort_by(|a, b| (a.occurred, &a.event).cmp(&(b.occurred, &b.event)));
+    let told: Vec<(&str, String)> = events.iter().map(|e| (e.event.as_str(), e.resource_id.clone())).collect();
+    let (of_pool, of_queue, of_deployment) = (
+        format!("prefect.work-pool.{}", pool.id),
+        format!("prefect.work-queue.{queue}"),
+        format!("prefect.deployment.{deployment}"),
+    );
+    assert_eq!(
+        told,
+        [
+            ("prefect.deployment.ready", of_deployment.clone()),
+            ("prefect.work-pool.ready", of_pool.clone()),
+            ("prefect.work-queue.ready", of_queue.clone()),
+            ("prefect.deployment.not-ready", of_deployment),
+            ("prefect.work-pool.not-ready", of_pool.clone()),
+            ("prefect.work-queue.not-ready", of_queue.clone()),
+        ]
+    );
+    assert_eq!(events[4].follows, Some(events[1].id), "events of a pool follow each other");
+    let related = events[0].related.value();
+    let ids: Vec<&str> =
+        related.as_array().unwrap().iter().map(|r| r["prefect.resource.id"].as_str().unwrap()).collect();
+    assert_eq!(ids[1..], [of_queue.as_str(), of_pool.as_str()]);
+    assert_eq!(related[2]["prefect.work-pool.type"], "process");
 }

@@ -1,11 +1,17 @@
 //! Runs that follow from schedules: made once, taken back when they no longer follow.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mintaka_core::records::{DeploymentSchedule, FlowRunState, StateType, deployment_schedule};
-use mintaka_core::{Batch, Change, Key, Time};
+use chrono::Timelike;
+use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRunState, StateType, deployment_schedule};
+use mintaka_core::{
+    Aggregate, Backend, Batch, Batches, Caps, Change, Error, Heads, Json, Key, Outcome, Query, Row, Store, Table, Time,
+    Value,
+};
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
@@ -36,10 +42,7 @@ async fn a_run_has_all_that_clients_expect_of_it() {
 
     let runs = world.runs_of(deployment).await;
     let times: Vec<_> = runs.iter().map(|run| run.expected_start_time.unwrap().to_string()).collect();
-    assert_eq!(
-        times,
-        ["2026-03-02T08:00:00.000000Z", "2026-03-03T08:00:00.000000Z", "2026-03-04T08:00:00.000000Z"]
-    );
+    assert_eq!(times, ["2026-03-02T08:00:00.000000Z", "2026-03-03T08:00:00.000000Z", "2026-03-04T08:00:00.000000Z"]);
     let run = &runs[0];
     assert_eq!(
         run.idempotency_key.as_deref(),
@@ -163,4 +166,57 @@ async fn a_run_that_was_taken_stays_when_its_schedule_goes() {
     let left: Vec<_> = world.runs_of(deployment).await.into_iter().map(|run| run.id).collect();
     assert_eq!((deleted, left), (2, vec![taken]));
     assert_eq!(at("2026-03-03T00:00:00Z"), world.get::<mintaka_core::records::FlowRun>(taken).await.sort_time.unwrap());
+}
+
+/// A backend that somebody else writes to, once, right before the first commit of runs.
+struct Interfering {
+    inner: Arc<dyn Backend>,
+    edits: std::sync::Mutex<Vec<Batch>>,
+}
+
+#[async_trait::async_trait]
+impl Backend for Interfering {
+    fn caps(&self) -> Caps {
+        self.inner.caps()
+    }
+    async fn heads(&self) -> Result<Heads, Error> {
+        self.inner.heads().await
+    }
+    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
+        self.inner.get(table, keys).await
+    }
+    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
+        self.inner.select(query).await
+    }
+    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
+        self.inner.aggregate(aggregate).await
+    }
+    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        let edits = std::mem::take(&mut *self.edits.lock().unwrap());
+        if !edits.is_empty() {
+            self.inner.commit(edits.into()).await?;
+        }
+        self.inner.commit(batches).await
+    }
+}
+
+#[tokio::test]
+async fn an_edit_between_reading_and_inserting_leaves_no_run_of_the_old_schedule() {
+    let world = world().await;
+    let deployment = world.deployment(|_| {}).await;
+    let schedule = world.schedule(deployment, json!({"cron": "0 9 * * *"})).await;
+    let new = Change::default().set(deployment_schedule::schedule, Json::from(json!({"cron": "0 17 * * *"})));
+    let edit = Batch::new().update::<DeploymentSchedule>(Key::id(schedule), new);
+    let pause = Change::default().set(deployment_schedule::active, false);
+    let stop = Batch::new().update::<DeploymentSchedule>(Key::id(schedule), pause);
+    let delete = Batch::new().delete::<Deployment>(Key::id(deployment));
+    for (edits, hours) in [(vec![edit], vec![17, 17, 17]), (vec![stop], vec![]), (vec![delete], vec![])] {
+        delete_scheduled_runs(&world.store, deployment, Cause::Stopped, ClientLine::V3).await.unwrap();
+        let backend = Interfering { inner: world.store.backend().clone(), edits: edits.into() };
+        let store = Store::with_clock(Arc::new(backend), Arc::new(world.clock.clone()));
+        let made = schedule_deployment_runs(&store, deployment, window(world.now()), world.now()).await.unwrap();
+        let runs = world.runs_of(deployment).await;
+        let of: Vec<u32> = runs.iter().map(|run| run.sort_time.unwrap().to_chrono().hour()).collect();
+        assert_eq!((made, of), (hours.len(), hours));
+    }
 }

@@ -60,12 +60,15 @@ pub(crate) fn dates<I: Iterator<Item = NaiveDateTime>>(
         let instant = date.with_timezone(&Utc);
         if instant >= from && to.is_none_or(|to| instant <= to) {
             found.insert(instant);
+            if found.len() > max {
+                found.pop_last();
+            }
         }
-        let last = if found.len() >= max { found.iter().nth(max - 1).copied() } else { to };
+        let last = if found.len() == max { found.last().copied() } else { to };
         let past = |last: DateTime<Utc>| instant >= last && (!near_a_change(zone, last) || instant > last + NEAR);
         if !skipped && last.is_some_and(past) {
             break;
         }
     }
-    found.into_iter().take(max).map(|instant| instant.with_timezone(&zone)).collect()
+    found.into_iter().map(|instant| instant.with_timezone(&zone)).collect()
 }

@@ -1,4 +1,5 @@
 //! Dates of schedules, across changes of the clock.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
 use chrono::{DateTime, Utc};
 use mintaka_schedule::{Schedule, date_text};
@@ -276,7 +277,7 @@ fn dates_increase_and_do_not_depend_on_the_window() {
                 (at(&format!("{day}T00:00:00Z")) - chrono::TimeDelta::days(2), at(&format!("{day}T23:00:00Z")));
             let all = schedule.dates(from, Some(to), 1000);
             assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{json} around {day}");
-            for (n, date) in all.iter().enumerate() {
+            for (n, date) in all.iter().enumerate().step_by(7) {
                 let rest = schedule.dates(date.with_timezone(&Utc), Some(to), 3);
                 assert_eq!(rest, all[n..all.len().min(n + 3)], "{json} from {date}");
             }

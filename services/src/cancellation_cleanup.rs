@@ -45,7 +45,8 @@ impl Service for CancellationCleanup {
     async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
         let now = ctx.store.now();
         let tasks = abandoned_tasks(&ctx.store, now).await?;
-        each(&ctx.store, tasks, "cancelling a task run", |store, id| async move { cancel_task(&store, id).await }).await;
+        each(&ctx.store, tasks, "cancelling a task run", |store, id| async move { cancel_task(&store, id).await })
+            .await;
 
         let subflows = abandoned_subflows(&ctx.store).await?;
         each(&ctx.store, subflows, "cancelling a subflow", |store, id| async move { cancel_subflow(&store, id).await })
@@ -69,10 +70,16 @@ fn unfinished() -> impl Iterator<Item = StateType> {
 /// Unfinished task runs of flow runs that were cancelled lately. It looks from the unfinished ones: they are few, and
 /// cancelled flow runs are many.
 async fn abandoned_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, Error> {
-    let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled)
-        .and(Filter::cmp(flow_run::end_time, Cmp::Ge, now - LOOK_BACK));
-    let filter = Filter::any(task_run::state_type, unfinished())
-        .and(Filter::has(task_run::flow_run_id, flow_run::id, cancelled));
+    let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled).and(Filter::cmp(
+        flow_run::end_time,
+        Cmp::Ge,
+        now - LOOK_BACK,
+    ));
+    let filter = Filter::any(task_run::state_type, unfinished()).and(Filter::has(
+        task_run::flow_run_id,
+        flow_run::id,
+        cancelled,
+    ));
     Ok(store.all::<TaskRun>(filter).await?.iter().map(|task| task.id).collect())
 }
 
@@ -91,10 +98,11 @@ async fn abandoned_subflows(store: &Store) -> Result<Vec<Uuid>, Error> {
 async fn stuck_runs(store: &Store, limit: Time) -> Result<Vec<Uuid>, Error> {
     // Runs that are being cancelled have no next time, so this order is that of the index, and of ids.
     let mut query = Query::of(FlowRun::TABLE)
-        .filter(
-            Filter::eq(flow_run::state_type, StateType::Cancelling)
-                .and(Filter::cmp(flow_run::state_timestamp, Cmp::Le, limit)),
-        )
+        .filter(Filter::eq(flow_run::state_type, StateType::Cancelling).and(Filter::cmp(
+            flow_run::state_timestamp,
+            Cmp::Le,
+            limit,
+        )))
         .order(flow_run::next_scheduled_start_time, Direction::Asc)
         .limit(PAGE);
     let mut stuck = Vec::new();

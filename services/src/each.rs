@@ -4,13 +4,19 @@ use std::fmt::Display;
 
 use mintaka_core::Store;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// Things that are worked on at once.
 const AT_ONCE: usize = 32;
 
 /// Does something to each of these, some at once, and answers how many went well. What fails is logged with its id.
-pub(crate) async fn each<F, E>(store: &Store, ids: Vec<Uuid>, what: &'static str, act: impl Fn(Store, Uuid) -> F) -> usize
+pub(crate) async fn each<F, E>(
+    store: &Store,
+    ids: Vec<Uuid>,
+    what: &'static str,
+    act: impl Fn(Store, Uuid) -> F,
+) -> usize
 where
     F: Future<Output = Result<bool, E>> + Send + 'static,
     E: Display + Send + 'static,
@@ -23,7 +29,7 @@ where
             && let Some(id) = ids.next()
         {
             let acting = act(store.clone(), id);
-            running.spawn(async move { (id, acting.await) });
+            running.spawn(async move { (id, acting.await) }.in_current_span());
         }
         match running.join_next().await {
             None => return done,

@@ -50,11 +50,16 @@ impl Service for LateRuns {
             let Some(last) = runs.last() else { break };
             query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]);
             let full = runs.len() as u64 == PAGE;
-            let marked = each(&ctx.store, runs.iter().map(|run| run.id).collect(), "marking a late run", |store, id| async move {
-                mark_late(&store, id).await
-            })
+            let marked = each(
+                &ctx.store,
+                runs.iter().map(|run| run.id).collect(),
+                "marking a late run",
+                |store, id| async move { mark_late(&store, id).await },
+            )
             .await;
-            tracing::info!(runs = marked, "marked as late");
+            if marked > 0 {
+                tracing::info!(runs = marked, "marked as late");
+            }
             if !full {
                 break;
             }

@@ -46,7 +46,11 @@ const SERVICES: &[Entry] = &[
     Entry { name: scheduler::NAME, enabled: |s| s.scheduler.enabled, build: scheduler::service },
     Entry { name: recent_deployments::NAME, enabled: |s| s.scheduler.enabled, build: recent_deployments::service },
     Entry { name: late_runs::NAME, enabled: |s| s.late_runs.enabled, build: late_runs::service },
-    Entry { name: pause_expirations::NAME, enabled: |s| s.pause_expirations.enabled, build: pause_expirations::service },
+    Entry {
+        name: pause_expirations::NAME,
+        enabled: |s| s.pause_expirations.enabled,
+        build: pause_expirations::service,
+    },
     Entry {
         name: cancellation_cleanup::NAME,
         enabled: |s| s.cancellation_cleanup.enabled,

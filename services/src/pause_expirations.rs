@@ -52,7 +52,8 @@ impl Service for PauseExpirations {
             let now = ctx.store.now();
             let states = ctx.store.get_all::<FlowRunState>(&states).await?.into_iter().flatten();
             let expired = states.filter(|state| has_expired(state, now)).map(|state| state.flow_run_id).collect();
-            each(&ctx.store, expired, "failing an expired pause", |store, id| async move { fail(&store, id).await }).await;
+            each(&ctx.store, expired, "failing an expired pause", |store, id| async move { fail(&store, id).await })
+                .await;
             if !full {
                 break;
             }
@@ -69,6 +70,8 @@ fn has_expired(state: &FlowRunState, now: Time) -> bool {
 async fn fail(store: &Store, id: Uuid) -> Result<bool, OpError> {
     let failed = Proposed::new(StateType::Failed).saying("The flow was paused and never resumed.");
     let done = set_flow_run_state(store, id, failed, FlowPolicy::Minimal, &Caller::SERVER).await?;
-    tracing::info!(flow_run.id = %id, "failed: its pause expired");
+    if done.wrote {
+        tracing::info!(flow_run.id = %id, "failed: its pause expired");
+    }
     Ok(done.wrote)
 }

@@ -19,11 +19,17 @@ const OVERLAP: f64 = 1.0;
 
 /// The service under these settings.
 pub fn service(settings: &Settings) -> Box<dyn Service> {
-    Box::new(RecentDeployments { settings: settings.scheduler.clone(), last: AtomicI64::new(Time::MIN.micros()) })
+    let settings = settings.scheduler.clone();
+    Box::new(RecentDeployments {
+        every: settings.recent_deployments_every,
+        settings,
+        last: AtomicI64::new(Time::MIN.micros()),
+    })
 }
 
 struct RecentDeployments {
     settings: SchedulerSettings,
+    every: Duration,
     /// When the last tick began. Only a shortcut: without it a tick looks back one interval.
     last: AtomicI64,
 }
@@ -35,13 +41,13 @@ impl Service for RecentDeployments {
     }
 
     fn every(&self) -> Duration {
-        self.settings.recent_deployments_every
+        self.every
     }
 
     async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
         let now = ctx.store.now();
         let last = Time::from_micros(self.last.load(Ordering::Relaxed));
-        let last = if last == Time::MIN { now - self.every() } else { last };
+        let last = if last == Time::MIN { now - self.every } else { last };
         let mut query = Query::of(Deployment::TABLE)
             .filter(
                 Filter::cmp(deployment::updated, Cmp::Ge, last.plus_seconds(-OVERLAP))
@@ -65,6 +71,6 @@ impl Service for RecentDeployments {
             }
         }
         self.last.store(now.micros(), Ordering::Relaxed);
-        Ok(Next::After(self.every()))
+        Ok(Next::After(self.every))
     }
 }

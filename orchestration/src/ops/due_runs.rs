@@ -13,6 +13,8 @@ use mintaka_core::{
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::ops::events::NewEvent;
+use crate::ops::status_events::{deployment_status, queue_status};
 use crate::run_policy::{FlowRunPolicy, RetryType};
 
 /// Most runs that one poll is given (wire: the default limit of lists).
@@ -247,7 +249,7 @@ pub struct BecameReady {
     pub deployments: Vec<Deployment>,
 }
 
-/// Notes a poll: when it was, and that somebody is there. (wire: §13.7)
+/// Notes a poll: when it was, and that somebody is there; what becomes READY by it tells so by an event. (wire: §13.7)
 ///
 /// Times are raised and not set, so notes may arrive in any order. A note less than 5 seconds after the last is left
 /// out. A deployment's `updated` stays: readiness is no reason to look at its schedules again.
@@ -261,30 +263,33 @@ pub async fn mark_polled(store: &Store, polled: Polled<'_>, now: Time) -> Result
         Polled::Deployments(ids) => Filter::any(deployment::id, ids.iter().copied()),
         Polled::Queues(ids) => {
             for queue in store.get_all::<WorkQueue>(ids).await?.into_iter().flatten() {
-                let note = Note {
-                    last: queue.last_polled,
-                    column: work_queue::last_polled,
-                    status: (work_queue::status, WorkStatus::NotReady.into(), WorkStatus::Ready.into()),
-                    becomes_ready: queue.status == WorkStatus::NotReady,
-                    touch: Some(work_queue::updated),
-                };
-                if note.write::<WorkQueue>(store, queue.id, now).await? {
-                    ready.queues.push(queue.record);
+                let id = queue.id;
+                Note { last: queue.last_polled, column: work_queue::last_polled, now }
+                    .write::<WorkQueue>(store, id)
+                    .await?;
+                if queue.status == WorkStatus::NotReady {
+                    let event = queue_status(store, &queue, WorkStatus::Ready, now).await?;
+                    let was = Condition::new(work_queue::status, Cmp::Eq, WorkStatus::NotReady);
+                    let change =
+                        Change::default().set(work_queue::status, WorkStatus::Ready).set(work_queue::updated, now);
+                    if set_ready::<WorkQueue>(store, id, was, change, &event).await? {
+                        ready.queues.push(queue.record);
+                    }
                 }
             }
             Filter::any(deployment::work_queue_id, ids.iter().copied())
         }
     };
     for found in store.all::<Deployment>(of_deployments).await? {
-        let note = Note {
-            last: found.last_polled,
-            column: deployment::last_polled,
-            status: (deployment::status, PollStatus::NotReady.into(), PollStatus::Ready.into()),
-            becomes_ready: found.status == PollStatus::NotReady,
-            touch: None,
-        };
-        if note.write::<Deployment>(store, found.id, now).await? {
-            ready.deployments.push(found.record);
+        let id = found.id;
+        Note { last: found.last_polled, column: deployment::last_polled, now }.write::<Deployment>(store, id).await?;
+        if found.status == PollStatus::NotReady {
+            let event = deployment_status(store, &found, PollStatus::Ready, now).await?;
+            let was = Condition::new(deployment::status, Cmp::Eq, PollStatus::NotReady);
+            let change = Change::default().set(deployment::status, PollStatus::Ready);
+            if set_ready::<Deployment>(store, id, was, change, &event).await? {
+                ready.deployments.push(found.record);
+            }
         }
     }
     Ok(ready)
@@ -294,34 +299,29 @@ pub async fn mark_polled(store: &Store, polled: Polled<'_>, now: Time) -> Result
 struct Note {
     last: Option<Time>,
     column: Col,
-    /// Column of the status, and its values before and after.
-    status: (Col, Value, Value),
-    becomes_ready: bool,
-    touch: Option<Col>,
+    now: Time,
 }
 
 impl Note {
-    /// Writes it unless it is fresh; true if the row became READY by it.
-    async fn write<R: Record>(self, store: &Store, id: Uuid, now: Time) -> Result<bool, Error> {
-        let fresh = self.last.is_some_and(|last| now.seconds_since(last) < POLL_NOTE);
-        let mut batch = Batch::new();
-        if self.becomes_ready {
-            let (column, before, after) = self.status;
-            let mut change = Change::default().set(column, after);
-            if let Some(updated) = self.touch {
-                change = change.set(updated, now);
-            }
-            batch = batch.update_when::<R>(Key::id(id), vec![Condition::new(column, Cmp::Eq, before)], change);
+    /// Writes it unless it is fresh.
+    async fn write<R: Record>(self, store: &Store, id: Uuid) -> Result<(), Error> {
+        if self.last.is_none_or(|last| self.now.seconds_since(last) >= POLL_NOTE) {
+            let note = Change::default().max(self.column, self.now);
+            store.commit(Batch::new().update::<R>(Key::id(id), note)).await?;
         }
-        if !fresh {
-            batch = batch.update::<R>(Key::id(id), Change::default().max(self.column, now));
-        }
-        if batch.ops.is_empty() {
-            return Ok(false);
-        }
-        match store.commit(batch).await? {
-            Outcome::Committed { ops, .. } => Ok(self.becomes_ready && ops.first().is_some_and(|op| op.applied)),
-            _ => Ok(false),
-        }
+        Ok(())
     }
+}
+
+/// Changes a status and tells of it, if the row still has the other one; whether it did.
+async fn set_ready<R: Record>(
+    store: &Store,
+    id: Uuid,
+    was: Condition,
+    change: Change,
+    event: &NewEvent,
+) -> Result<bool, Error> {
+    let batch = Batch::new().update_requiring::<R>(Key::id(id), vec![was], change);
+    let outcome = store.commit(event.add_to(batch, event.occurred)).await?;
+    Ok(matches!(outcome, Outcome::Committed { .. }))
 }

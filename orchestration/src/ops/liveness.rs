@@ -5,6 +5,9 @@ use mintaka_core::records::{deployment, work_pool, work_queue, worker};
 use mintaka_core::{Batch, Change, Cmp, Col, Condition, Error, Filter, Key, Outcome, Record, Store, Time};
 use uuid::Uuid;
 
+use crate::ops::events::NewEvent;
+use crate::ops::status_events::{deployment_status, pool_status, queue_status};
+
 /// What a heartbeat did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -60,18 +63,11 @@ pub async fn heartbeat(
             batch.upsert(new, change, Vec::new())
         }
     };
-    if pool.status == Some(WorkStatus::NotReady) {
-        let change = pool_status(WorkStatus::Ready, now);
-        batch =
-            batch.update_when::<WorkPool>(Key::id(pool_id), vec![is(work_pool::status, WorkStatus::NotReady)], change);
-    }
-    match store.commit(batch).await? {
-        Outcome::Committed { ops, .. } => Ok(Some(Heartbeat {
-            pool_became_ready: ops.get(1).is_some_and(|op| op.applied),
-            new_worker: ops.first().is_some_and(|op| op.inserted),
-        })),
-        _ => Ok(None),
-    }
+    let Outcome::Committed { ops, .. } = store.commit(batch).await? else { return Ok(None) };
+    let new_worker = ops.first().is_some_and(|op| op.inserted);
+    let pool_became_ready = pool.status == Some(WorkStatus::NotReady)
+        && set_pool_status(store, &pool, WorkStatus::NotReady, WorkStatus::Ready, now).await?;
+    Ok(Some(Heartbeat { pool_became_ready, new_worker }))
 }
 
 fn is(column: Col, value: impl Into<mintaka_core::Value>) -> Condition {
@@ -82,11 +78,21 @@ fn before(column: Col, time: Time) -> Condition {
     Condition::new(column, Cmp::Lt, time)
 }
 
-fn pool_status(status: WorkStatus, now: Time) -> Change {
-    Change::default()
-        .set(work_pool::status, status)
+/// Moves a pool from one status to another and tells of it; whether it still had the one.
+async fn set_pool_status(
+    store: &Store,
+    pool: &WorkPool,
+    from: WorkStatus,
+    to: WorkStatus,
+    now: Time,
+) -> Result<bool, Error> {
+    let event = pool_status(pool, to, now);
+    let change = Change::default()
+        .set(work_pool::status, to)
         .set(work_pool::last_transitioned_status_at, now)
-        .set(work_pool::updated, now)
+        .set(work_pool::last_status_event_id, event.id)
+        .set(work_pool::updated, now);
+    change_requiring::<WorkPool>(store, pool.id, vec![is(work_pool::status, from)], change, Some(&event)).await
 }
 
 /// After how long silence means absence. (wire: the foreman's settings)
@@ -135,12 +141,19 @@ pub async fn mark_stale(store: &Store, patience: Patience, now: Time) -> Result<
     })
 }
 
-/// Changes one row if the conditions still hold; whether it did.
-async fn change_when<R: Record>(store: &Store, id: Uuid, when: Vec<Condition>, change: Change) -> Result<bool, Error> {
-    match store.commit(Batch::new().update_when::<R>(Key::id(id), when, change)).await? {
-        Outcome::Committed { ops, .. } => Ok(ops.first().is_some_and(|op| op.applied)),
-        _ => Ok(false),
+/// Changes one row if the conditions still hold, and tells of it; whether it did.
+async fn change_requiring<R: Record>(
+    store: &Store,
+    id: Uuid,
+    require: Vec<Condition>,
+    change: Change,
+    event: Option<&NewEvent>,
+) -> Result<bool, Error> {
+    let mut batch = Batch::new().update_requiring::<R>(Key::id(id), require, change);
+    if let Some(event) = event {
+        batch = event.add_to(batch, event.occurred);
     }
+    Ok(matches!(store.commit(batch).await?, Outcome::Committed { .. }))
 }
 
 async fn stale_workers(store: &Store, patience: Patience, now: Time) -> Result<Vec<Worker>, Error> {
@@ -153,7 +166,7 @@ async fn stale_workers(store: &Store, patience: Patience, now: Time) -> Result<V
         }
         let when = vec![is(worker::status, WorkerStatus::Online), before(worker::last_heartbeat_time, limit)];
         let change = Change::default().set(worker::status, WorkerStatus::Offline).set(worker::updated, now);
-        if change_when::<Worker>(store, found.id, when, change).await? {
+        if change_requiring::<Worker>(store, found.id, when, change, None).await? {
             stale.push(found.record);
         }
     }
@@ -167,8 +180,7 @@ async fn stale_pools(store: &Store, now: Time) -> Result<Vec<WorkPool>, Error> {
         .and(Filter::has(work_pool::id, worker::work_pool_id, online).negate());
     for found in store.all::<WorkPool>(deserted).await? {
         // A heartbeat that comes between is not lost: the worker's next one makes the pool READY again.
-        let when = vec![is(work_pool::status, WorkStatus::Ready)];
-        if change_when::<WorkPool>(store, found.id, when, pool_status(WorkStatus::NotReady, now)).await? {
+        if set_pool_status(store, &found, WorkStatus::Ready, WorkStatus::NotReady, now).await? {
             stale.push(found.record);
         }
     }
@@ -185,7 +197,8 @@ async fn stale_deployments(store: &Store, patience: Patience, now: Time) -> Resu
     for found in store.all::<Deployment>(silent).await? {
         let when = vec![is(deployment::status, PollStatus::Ready), before(deployment::last_polled, limit)];
         let change = Change::default().set(deployment::status, PollStatus::NotReady);
-        if change_when::<Deployment>(store, found.id, when, change).await? {
+        let event = deployment_status(store, &found, PollStatus::NotReady, now).await?;
+        if change_requiring::<Deployment>(store, found.id, when, change, Some(&event)).await? {
             stale.push(found.record);
         }
     }
@@ -200,7 +213,8 @@ async fn stale_queues(store: &Store, patience: Patience, now: Time) -> Result<Ve
     for found in store.all::<WorkQueue>(silent).await? {
         let when = vec![is(work_queue::status, WorkStatus::Ready), before(work_queue::last_polled, limit)];
         let change = Change::default().set(work_queue::status, WorkStatus::NotReady).set(work_queue::updated, now);
-        if change_when::<WorkQueue>(store, found.id, when, change).await? {
+        let event = queue_status(store, &found, WorkStatus::NotReady, now).await?;
+        if change_requiring::<WorkQueue>(store, found.id, when, change, Some(&event)).await? {
             stale.push(found.record);
         }
     }

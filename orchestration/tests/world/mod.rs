@@ -1,5 +1,6 @@
 //! A store in memory on a clock that the test moves, and the few things that most tests need in it.
 #![allow(dead_code)] // each test file uses its part
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
 use std::sync::Arc;
 
@@ -34,8 +35,14 @@ pub async fn world() -> World {
     let store = Store::with_clock(backend, Arc::new(clock.clone()));
     let world = World { store, clock, flow: Uuid::new_v4() };
     let now = world.now();
-    let flow =
-        Flow { id: world.flow, created: now, updated: now, name: "f".into(), tags: Tags::default(), labels: Json::object() };
+    let flow = Flow {
+        id: world.flow,
+        created: now,
+        updated: now,
+        name: "f".into(),
+        tags: Tags::default(),
+        labels: Json::object(),
+    };
     world.insert(flow).await;
     world
 }
