@@ -188,7 +188,7 @@ impl Source {
                 self.deployment.id
             )));
         };
-        let queue = find_or_create_queue(store, pool, name).await?;
+        let queue = find_or_create_queue(store, pool, name, None).await?;
         Ok((Some(queue.id), Some(queue.name)))
     }
 }

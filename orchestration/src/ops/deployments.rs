@@ -74,8 +74,9 @@ pub async fn schedules_of(
     Ok(schedules.into_iter().map(|seen| seen.record).collect())
 }
 
-/// A deployment of which only flow and name are known, with what nobody said.
-fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time) -> Deployment {
+/// A deployment of which only flow and name are known, with what nobody said. The lines differ in three defaults.
+fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time, line: ClientLine) -> Deployment {
+    let v3 = line == ClientLine::V3;
     Deployment {
         id,
         created: now,
@@ -88,9 +89,9 @@ fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time) -> Deployment {
         tags: Tags::default(),
         labels: Json::object(),
         parameters: Json::object(),
-        enforce_parameter_schema: false,
-        parameter_openapi_schema: None,
-        pull_steps: None,
+        enforce_parameter_schema: v3,
+        parameter_openapi_schema: v3.then(Json::object),
+        pull_steps: v3.then(Json::array),
         path: None,
         entrypoint: None,
         manifest_path: None,
@@ -152,7 +153,7 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
         let mut batch = Batch::new().present::<Flow>(Key::id(wanted.flow_id));
         let row = match &seen {
             None => {
-                let row = with(blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now), &sent)?;
+                let row = with(blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line), &sent)?;
                 batch = batch.insert(row.clone());
                 row
             }
@@ -189,7 +190,7 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
 
 /// Every column that is not kept, as sent or as nobody said.
 fn replacement(wanted: &Upsert, sent: &Change, now: Time) -> Change {
-    let defaults = blank(Uuid::nil(), wanted.flow_id, wanted.name.clone(), now).into_values();
+    let defaults = blank(Uuid::nil(), wanted.flow_id, wanted.name.clone(), now, wanted.line).into_values();
     let said = |column: Col| sent.set.iter().any(|(other, _)| *other == column);
     let mut change = sent.clone();
     for (ordinal, value) in defaults.into_iter().enumerate() {
@@ -312,6 +313,7 @@ pub async fn resolve_queue(
     pool: Option<&str>,
     queue: Option<&str>,
 ) -> Result<Option<WorkQueue>, OpError> {
+    let by_name_alone = pool.is_none();
     let pool = match (pool, queue) {
         (None, None) => return Ok(None),
         (Some(name), _) => {
@@ -321,7 +323,8 @@ pub async fn resolve_queue(
         (None, Some(_)) => default_agent_pool(store).await?.0,
     };
     match queue {
-        Some(queue) => find_or_create_queue(store, &pool, queue).await.map(Some),
+        // wire: a queue that is made by its name alone takes priority 1; the pool's others give way.
+        Some(name) => find_or_create_queue(store, &pool, name, by_name_alone.then_some(1)).await.map(Some),
         None => Ok(store.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
     }
 }

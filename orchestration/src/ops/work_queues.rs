@@ -112,17 +112,22 @@ pub async fn create_queue(store: &Store, pool: Uuid, new: NewQueue) -> Result<Op
     Err(Error::Unavailable("the queues of the work pool are being changed too often".into()))
 }
 
-/// The queue of that name, made with the first free priority if it is missing.
+/// The queue of that name, made if it is missing, with this priority or the first free one.
 ///
 /// # Errors
 /// [`OpError::NotFound`] if the pool is gone, else what the store answers.
-pub async fn find_or_create_queue(store: &Store, pool: &WorkPool, name: &str) -> Result<WorkQueue, OpError> {
+pub async fn find_or_create_queue(
+    store: &Store,
+    pool: &WorkPool,
+    name: &str,
+    priority: Option<i64>,
+) -> Result<WorkQueue, OpError> {
     // Twice: somebody else may have made it between the look and the making.
     for _ in 0..2 {
         if let Some(found) = queue_named(store, pool.id, name).await? {
             return Ok(found.record);
         }
-        if let Some(made) = create_queue(store, pool.id, NewQueue::named(name)).await? {
+        if let Some(made) = create_queue(store, pool.id, NewQueue { priority, ..NewQueue::named(name) }).await? {
             return Ok(made);
         }
     }

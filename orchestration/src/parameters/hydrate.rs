@@ -45,7 +45,8 @@ pub struct Preview {
 pub fn mentions_variables(value: &Value) -> bool {
     match value {
         Value::Object(members) => {
-            members.get(KIND).is_some_and(|kind| kind == "workspace_variable") || members.values().any(mentions_variables)
+            members.get(KIND).is_some_and(|kind| kind == "workspace_variable")
+                || members.values().any(mentions_variables)
         }
         Value::Array(items) => items.iter().any(mentions_variables),
         _ => false,
@@ -208,7 +209,10 @@ mod tests {
             (json!({"a": {"__prefect_kind": "jinja", "template": "{{ 1 + 1 }}!"}}), json!({"a": "2!"})),
             (json!({"a": {"__prefect_kind": "workspace_variable", "variable_name": "n"}}), json!({"a": 7})),
             (json!({"a": {"__prefect_kind": "workspace_variable"}}), json!({})),
-            (json!({"a": {"__prefect_kind": "none", "value": {"b": {"__prefect_kind": "json", "value": "1"}}}}), json!({"a": {"b": 1}})),
+            (
+                json!({"a": {"__prefect_kind": "none", "value": {"b": {"__prefect_kind": "json", "value": "1"}}}}),
+                json!({"a": {"b": 1}}),
+            ),
             (json!({"a": {"__prefect_kind": "unknown", "value": 5}}), json!({"a": 5})),
             (json!({"a": {"__prefect_kind": null}}), json!({"a": null})),
             (
@@ -227,10 +231,17 @@ mod tests {
         let table = [
             (json!({"a": {"__prefect_kind": "none"}}), "Missing 'value' key in __prefect object"),
             (json!({"a": {"__prefect_kind": "jinja"}}), "Missing 'template' key in __prefect object"),
-            (json!({"a": [{"__prefect_kind": "workspace_variable", "variable_name": "x"}]}), "Variable 'x' not found in workspace."),
+            (
+                json!({"a": [{"__prefect_kind": "workspace_variable", "variable_name": "x"}]}),
+                "Variable 'x' not found in workspace.",
+            ),
         ];
         for (given, text) in table {
-            assert_eq!(hydrate(&given, &variables()).map_err(|fault| fault.to_string()), Err(text.to_owned()), "{given}");
+            assert_eq!(
+                hydrate(&given, &variables()).map_err(|fault| fault.to_string()),
+                Err(text.to_owned()),
+                "{given}"
+            );
         }
         for (kind, begin) in [("json", "Invalid JSON: "), ("jinja", "Invalid jinja: ")] {
             let given = json!({"a": {"__prefect_kind": kind, "value": "{{", "template": "{{"}});

@@ -144,12 +144,16 @@ mod tests {
 
     #[test]
     fn a_template_declares_what_it_uses() {
-        let variables = json!({"type": "object", "properties": {"image": {"type": "string"}, "env": {"type": "object"}}});
+        let variables =
+            json!({"type": "object", "properties": {"image": {"type": "string"}, "env": {"type": "object"}}});
         for (template, fault) in [
             (json!({}), None),
             (json!({"job_configuration": {"a": "{{ image }}-{{env}}"}, "variables": variables}), None),
             (json!({"job_configuration": {"a": 1}}), Some("must contain both")),
-            (json!({"job_configuration": {"a": {"b": ["{{ cpu }}"]}}, "variables": variables}), Some("variable(s): cpu.")),
+            (
+                json!({"job_configuration": {"a": {"b": ["{{ cpu }}"]}}, "variables": variables}),
+                Some("variable(s): cpu."),
+            ),
         ] {
             match (check_template(&template), fault) {
                 (Ok(()), None) => {}
@@ -166,10 +170,13 @@ mod tests {
         }}});
         let variables = JobVariables::of(&template).unwrap();
         assert_eq!(variables.check(&[&json!({"cpu": 2})], Required::Enforced), Ok(()));
-        assert_eq!(variables.check(&[&json!({"cpu": 2}), &json!({"cpu": "x"})], Required::Enforced).unwrap_err().to_string(),
-            "Validation failed for field 'cpu'. Failure reason: 'x' is not of type 'integer'");
+        assert_eq!(
+            variables.check(&[&json!({"cpu": 2}), &json!({"cpu": "x"})], Required::Enforced).unwrap_err().to_string(),
+            "Validation failed for field 'cpu'. Failure reason: 'x' is not of type 'integer'"
+        );
         assert_eq!(variables.check(&[], Required::Ignored), Ok(()));
-        let good = json!({"variables": {"type": "object", "required": ["cpu"], "properties": {"cpu": {"type": "integer"}}}});
+        let good =
+            json!({"variables": {"type": "object", "required": ["cpu"], "properties": {"cpu": {"type": "integer"}}}});
         assert!(JobVariables::of(&good).unwrap().check(&[], Required::Enforced).is_err());
         assert!(JobVariables::of(&json!({})).is_none());
     }

@@ -14,7 +14,8 @@ pub(super) fn python(value: &Value) -> String {
         Value::String(text) => python_text(text),
         Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
-            let members: Vec<_> = members.iter().map(|(name, m)| format!("{}: {}", python_text(name), python(m))).collect();
+            let members: Vec<_> =
+                members.iter().map(|(name, m)| format!("{}: {}", python_text(name), python(m))).collect();
             format!("{{{}}}", members.join(", "))
         }
     }
@@ -60,7 +61,9 @@ pub(super) fn message(error: &ValidationError<'_>) -> String {
             format!("{value} is not of type {}", names.join(", "))
         }
         Kind::Required { property } => format!("{} is a required property", python(property)),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => format!("{value} is not valid under any of the given schemas"),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            format!("{value} is not valid under any of the given schemas")
+        }
         Kind::OneOfMultipleValid { .. } => format!("{value} is valid under each of several of the given schemas"),
         Kind::AdditionalProperties { unexpected } => {
             format!("Additional properties are not allowed ({} unexpected)", extras(unexpected))
@@ -72,8 +75,12 @@ pub(super) fn message(error: &ValidationError<'_>) -> String {
         Kind::Constant { expected_value } => format!("{} was expected", python(expected_value)),
         Kind::Minimum { limit } => format!("{value} is less than the minimum of {}", python(limit)),
         Kind::Maximum { limit } => format!("{value} is greater than the maximum of {}", python(limit)),
-        Kind::ExclusiveMinimum { limit } => format!("{value} is less than or equal to the minimum of {}", python(limit)),
-        Kind::ExclusiveMaximum { limit } => format!("{value} is greater than or equal to the maximum of {}", python(limit)),
+        Kind::ExclusiveMinimum { limit } => {
+            format!("{value} is less than or equal to the minimum of {}", python(limit))
+        }
+        Kind::ExclusiveMaximum { limit } => {
+            format!("{value} is greater than or equal to the maximum of {}", python(limit))
+        }
         Kind::MultipleOf { multiple_of } => format!("{value} is not a multiple of {multiple_of}"),
         Kind::MinLength { limit } | Kind::MinItems { limit } => {
             format!("{value} {}", if *limit == 1 { "should be non-empty" } else { "is too short" })

@@ -57,7 +57,10 @@ fn repair_properties(schema: &mut Map<String, Value>, nulls: Nulls) {
             property.insert("anyOf".into(), json!([{"type": kind}, {"type": "null"}]));
         }
         let is_tuple = matches!(property.get("items"), Some(Value::Array(items)) if !items.is_empty());
-        if is_tuple && !property.contains_key("prefixItems") && let Some(items) = property.remove("items") {
+        if is_tuple
+            && !property.contains_key("prefixItems")
+            && let Some(items) = property.remove("items")
+        {
             property.insert("prefixItems".into(), items);
         }
         repair_properties(property, nulls);

@@ -63,11 +63,18 @@ mod tests {
 
     #[test]
     fn templates_render_without_names_and_within_limits() {
-        let table = [("plain", Ok("plain")), ("{{ 1 + 2 }}", Ok("3")), ("[{{ a.b.c }}]", Ok("[]")), ("{{ 'a'|upper }}", Ok("A"))];
+        let table = [
+            ("plain", Ok("plain")),
+            ("{{ 1 + 2 }}", Ok("3")),
+            ("[{{ a.b.c }}]", Ok("[]")),
+            ("{{ 'a'|upper }}", Ok("A")),
+        ];
         for (template, text) in table {
             assert_eq!(render(template).as_deref().map_err(|_| ()), text.map_err(|()| ()), "{template}");
         }
-        for template in ["{{", "{% for %}", "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"] {
+        for template in
+            ["{{", "{% for %}", "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"]
+        {
             render(template).expect_err(template);
         }
     }

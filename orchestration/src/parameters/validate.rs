@@ -128,7 +128,8 @@ fn json_path(error: &ValidationError<'_>) -> String {
 /// place, and not one that only says that no branch fits; from there into the branches, as long as one of them stands
 /// out.
 fn best<'e>(errors: &'e [ValidationError<'e>], schema: &Value) -> Option<&'e ValidationError<'e>> {
-    let mut best = errors.iter().reduce(|best, next| if rank(next, schema) > rank(best, schema) { next } else { best })?;
+    let mut best =
+        errors.iter().reduce(|best, next| if rank(next, schema) > rank(best, schema) { next } else { best })?;
     loop {
         let context = match best.kind() {
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context,
@@ -180,10 +181,14 @@ pub fn report(preview: &Preview, schema: &Value) -> Result<Value, Invalid> {
         if preview.marks.contains_key(error.instance_path().as_str()) {
             continue;
         }
-        let mut path: Vec<Value> = error.instance_path().into_iter().map(|segment| match segment {
-            LocationSegment::Index(index) => json!(index),
-            LocationSegment::Property(name) => json!(name),
-        }).collect();
+        let mut path: Vec<Value> = error
+            .instance_path()
+            .into_iter()
+            .map(|segment| match segment {
+                LocationSegment::Index(index) => json!(index),
+                LocationSegment::Property(name) => json!(name),
+            })
+            .collect();
         if let ValidationErrorKind::Required { property } = error.kind() {
             path.push(property.clone());
         }
@@ -199,15 +204,19 @@ pub fn report(preview: &Preview, schema: &Value) -> Result<Value, Invalid> {
 /// The steps of a JSON pointer: numbers into arrays, names into objects.
 fn steps(root: &Value, pointer: &str) -> Vec<Value> {
     let mut at = Some(root);
-    pointer.split('/').skip(1).map(|step| {
-        let name = step.replace("~1", "/").replace("~0", "~");
-        let index = at.filter(|value| value.is_array()).and(name.parse::<usize>().ok());
-        at = match index {
-            Some(index) => at.and_then(|value| value.get(index)),
-            None => at.and_then(|value| value.get(&name)),
-        };
-        index.map_or_else(|| json!(name), |index| json!(index))
-    }).collect()
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|step| {
+            let name = step.replace("~1", "/").replace("~0", "~");
+            let index = at.filter(|value| value.is_array()).and(name.parse::<usize>().ok());
+            at = match index {
+                Some(index) => at.and_then(|value| value.get(index)),
+                None => at.and_then(|value| value.get(&name)),
+            };
+            index.map_or_else(|| json!(name), |index| json!(index))
+        })
+        .collect()
 }
 
 fn insert(tree: &mut Vec<Value>, path: &[Value], text: String) {
@@ -231,7 +240,8 @@ mod tests {
     use super::*;
 
     fn told(values: Value, schema: Value) -> String {
-        check(&values, &schema, Required::Enforced, Nulls::WithoutDefault).map_or_else(|e| e.to_string(), |()| "fits".into())
+        check(&values, &schema, Required::Enforced, Nulls::WithoutDefault)
+            .map_or_else(|e| e.to_string(), |()| "fits".into())
     }
 
     #[test]
@@ -287,7 +297,8 @@ mod tests {
 
     #[test]
     fn required_members_can_be_left_for_later() {
-        let schema = json!({"type": "object", "properties": {"x": {"type": "object", "required": ["y"]}}, "required": ["x"]});
+        let schema =
+            json!({"type": "object", "properties": {"x": {"type": "object", "required": ["y"]}}, "required": ["x"]});
         for values in [json!({}), json!({"x": {}})] {
             assert_eq!(check(&values, &schema, Required::Ignored, Nulls::WithoutDefault), Ok(()));
             assert!(check(&values, &schema, Required::Enforced, Nulls::WithoutDefault).is_err());

@@ -1,0 +1,504 @@
+//! `/deployments`: making, reading, changing and deleting deployments.
+
+use mintaka_api_filters::{DeploymentFilter, Filters};
+use mintaka_core::records::{Deployment, deployment, deployment_schedule};
+use mintaka_core::records::{BlockDocument, DeploymentSchedule, WorkQueue};
+use mintaka_core::{Change, Direction, Json, Time};
+use mintaka_http::{
+    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of,
+    read, sort,
+};
+use mintaka_orchestration::ops::deployment_run::{NO_SCHEMA, known_blocks};
+use mintaka_orchestration::ops::deployments::{
+    DeploymentEdit, NewSchedule, ScheduleEdit, Upsert, delete_deployment, deployment_named, edit_deployment,
+    resolve_queue, upsert_deployment, variables_for,
+};
+use mintaka_orchestration::ops::schedule_runs::{Cause, delete_scheduled_runs};
+use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
+use mintaka_orchestration::parameters::{Invalid, JobVariables, Nulls, Required, check, hydrate};
+use poem::http::StatusCode;
+use poem_openapi::param::Path;
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::deployment_body::{DeploymentMembers, DeploymentView, deployment_view, deployment_views};
+use crate::names::{no_pool, sent};
+use crate::schedules::{new_schedules, normal, patched, replaced};
+
+sort! {
+    /// Orders of deployments.
+    pub DeploymentSort {
+        "CREATED_DESC" => [deployment::created, Desc],
+        "UPDATED_DESC" => [deployment::updated, Desc],
+        "NAME_ASC" => [deployment::name, Asc],
+        "NAME_DESC" => [deployment::name, Desc],
+    }
+}
+
+/// A deployment to make, or to change if its flow has one of that name.
+#[derive(Debug, Object)]
+pub struct DeploymentCreate {
+    /// Name.
+    pub name: String,
+    /// The flow.
+    pub flow_id: Uuid,
+    /// What else is said.
+    #[oai(flatten)]
+    pub members: DeploymentMembers,
+}
+
+/// What changes of a deployment.
+#[derive(Debug, Object)]
+pub struct DeploymentUpdate {
+    /// What is said.
+    #[oai(flatten)]
+    pub members: DeploymentMembers,
+}
+
+/// Which deployments.
+#[derive(Debug, Default, Object)]
+pub struct FilterDeployments {
+    /// Which.
+    #[oai(flatten)]
+    pub filters: Filters,
+    /// Limit and offset.
+    #[oai(flatten)]
+    pub page: Page,
+    /// In which order.
+    pub sort: Option<DeploymentSort>,
+}
+
+/// A page of deployments.
+#[derive(Debug, Default, Object)]
+pub struct PaginateDeployments {
+    /// Which.
+    #[oai(flatten)]
+    pub filters: Filters,
+    /// Which page.
+    #[oai(flatten)]
+    pub page: PageNumber,
+    /// In which order.
+    pub sort: Option<DeploymentSort>,
+}
+
+/// Which deployments to delete.
+#[derive(Debug, Default, Object)]
+pub struct DeleteDeployments {
+    /// Which.
+    pub deployments: Option<DeploymentFilter>,
+    /// At most so many, 1 to 50; 50 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
+    pub limit: Option<u64>,
+}
+
+/// The deployments that were deleted.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "DeploymentBulkDeleteResponse")]
+pub struct DeletedDeployments {
+    /// Their ids.
+    pub deleted: Vec<Uuid>,
+}
+
+fn order(sort: Option<DeploymentSort>) -> Vec<(mintaka_core::Col, Direction)> {
+    sort.map_or_else(|| vec![(deployment::name, Direction::Asc)], DeploymentSort::order)
+}
+
+fn none() -> ApiError {
+    ApiError::detail(StatusCode::NOT_FOUND, "Deployment not found.")
+}
+
+fn several(id: Uuid) -> ApiError {
+    // wire: the detail is a list of one text.
+    let text = format!(
+        "Error updating deployment: Deployment UUID('{id}') has multiple schedules. Please use the UI or update your \
+         client to adjust this deployment's schedules."
+    );
+    ApiError::body(StatusCode::UNPROCESSABLE_ENTITY, json!({"detail": [text]}))
+}
+
+/// `/deployments/`
+#[derive(Clone)]
+pub struct DeploymentsRoot {
+    pub(crate) ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/deployments/")]
+impl DeploymentsRoot {
+    /// Makes a deployment, or changes the one of that flow and name: the 2.x line replaces it, the 3.x line changes
+    /// what is sent. Its schedules are replaced by both.
+    #[oai(path = "/", method = "post", operation_id = "create_deployment")]
+    async fn create(&self, client: Client, body: Input<DeploymentCreate>) -> Result<Created<DeploymentView>, ApiError> {
+        let ctx = &self.ctx;
+        let Input(body) = body;
+        let members = body.members;
+        members.checked()?;
+        check_own_parameters(&members)?;
+        let schedules = made_schedules(&members, ctx.store.now())?;
+        self.check_job_variables(&members).await?;
+        let change = with_queue(ctx, members.change(), &members).await?;
+        self.check_blocks(&members).await?;
+        // wire: absent parameters count as sent and empty.
+        let change = if members.parameters.is_undefined() {
+            change.set(deployment::parameters, Json::object())
+        } else {
+            change
+        };
+        let wanted = Upsert {
+            flow_id: body.flow_id,
+            name: body.name,
+            sent: change,
+            labels: sent(&members.labels).flatten().unwrap_or_default().0,
+            schedules,
+            line: client.by.line,
+        };
+        let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
+        Ok(Created { new, value: deployment_view(ctx, record).await? })
+    }
+}
+
+impl DeploymentsRoot {
+    async fn check_job_variables(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
+        let store = &self.ctx.store;
+        let Some(name) = sent(&members.work_pool_name).flatten().filter(|name| name != DEFAULT_AGENT_POOL) else {
+            return Ok(());
+        };
+        let pool = pool_named(store, &name).await?.ok_or_else(|| no_pool(&name))?;
+        let Some(sent) = members.job_variables().filter(|sent| !sent.0.is_empty()) else { return Ok(()) };
+        let Some(variables) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(()) };
+        known_blocks(store, &variables).await?;
+        variables.check(&[&Value::Object(sent.0)], Required::Ignored).map_err(|invalid| match invalid {
+            Invalid::Values(why) => ApiError::unprocessable(format!("Error creating deployment: {why}")),
+            other => ApiError::unprocessable(other.to_string()),
+        })
+    }
+
+    async fn check_blocks(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
+        for (kind, id) in
+            [("infrastructure", &members.infrastructure_document_id), ("storage", &members.storage_document_id)]
+        {
+            let Some(id) = sent(id).flatten() else { continue };
+            if self.ctx.store.get::<BlockDocument>(id).await?.is_none() {
+                return Err(ApiError::conflict(format!(
+                    "Error creating deployment. Could not find {kind} block with id: {id}. This usually occurs when \
+                     applying a deployment specification that was built against a different Prefect database / \
+                     workspace."
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks parameters against the schema of the same body, if its enforcement is sent too. (wire: a default of true is
+/// not checked when a deployment is made)
+fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
+    let enforced = sent(&members.enforce_parameter_schema).flatten() == Some(true);
+    let (true, MaybeUndefined::Value(schema)) = (enforced, &members.parameter_openapi_schema) else { return Ok(()) };
+    let parameters = sent(&members.parameters).flatten().unwrap_or_default();
+    let schema = Value::Object(schema.0.clone());
+    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::WithoutDefault).map_err(|invalid| {
+        ApiError::member("parameters", invalid.to_string())
+    })
+}
+
+/// The schedules of a new deployment: the list, or the one of the 2.x line.
+fn made_schedules(members: &DeploymentMembers, now: Time) -> Result<Vec<NewSchedule>, ApiError> {
+    if let MaybeUndefined::Value(schedules) = &members.schedules
+        && !schedules.is_empty()
+    {
+        return new_schedules(schedules, now);
+    }
+    match &members.schedule {
+        MaybeUndefined::Value(schedule) => {
+            let active = sent(&members.is_schedule_active).flatten().unwrap_or(true);
+            Ok(vec![single(normal(schedule, now)?, active)])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn single(schedule: Json, active: bool) -> NewSchedule {
+    NewSchedule {
+        schedule,
+        active,
+        max_scheduled_runs: None,
+        parameters: Json::object(),
+        slug: None,
+        catchup: false,
+        max_active_runs: None,
+    }
+}
+
+/// A change with the queue that the body names, which is made if it is missing.
+async fn with_queue(ctx: &Ctx, change: Change, members: &DeploymentMembers) -> Result<Change, ApiError> {
+    let (pool, queue) = (sent(&members.work_pool_name).flatten(), sent(&members.work_queue_name).flatten());
+    let queue = queue.filter(|name| !name.is_empty());
+    let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref()).await?;
+    Ok(match found {
+        Some(found) => change
+            .set(deployment::work_queue_id, found.id)
+            .set(deployment::work_queue_name, queue.unwrap_or(found.name)),
+        None => change,
+    })
+}
+
+/// `/deployments/…`
+#[derive(Clone)]
+pub struct DeploymentsApi {
+    pub(crate) ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/deployments")]
+impl DeploymentsApi {
+    /// A deployment by id.
+    #[oai(path = "/:id", method = "get", operation_id = "read_deployment")]
+    async fn read(&self, id: Path<Uuid>) -> Result<Out<DeploymentView>, ApiError> {
+        let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await?;
+        Ok(Out(deployment_view(&self.ctx, seen.record).await?))
+    }
+
+    /// A deployment by the name of its flow and its own.
+    #[oai(path = "/name/:flow_name/:deployment_name", method = "get", operation_id = "read_deployment_by_name")]
+    async fn read_by_name(
+        &self,
+        flow_name: Path<String>,
+        deployment_name: Path<String>,
+    ) -> Result<Out<DeploymentView>, ApiError> {
+        let seen = deployment_named(&self.ctx.store, &flow_name.0, &deployment_name.0).await?;
+        let seen = seen.ok_or_else(|| ApiError::not_found("Deployment"))?;
+        Ok(Out(deployment_view(&self.ctx, seen.record).await?))
+    }
+
+    /// Deployments.
+    #[oai(path = "/filter", method = "post", operation_id = "filter_deployments")]
+    async fn filter(
+        &self,
+        client: Client,
+        body: Input<FilterDeployments>,
+    ) -> Result<Out<Vec<DeploymentView>>, ApiError> {
+        let page = body.page.checked(&self.ctx)?;
+        let filter = body.filters.for_deployments(&client);
+        let seen = list::<Deployment>(&self.ctx, filter, order(body.sort), page).await?;
+        Ok(Out(deployment_views(&self.ctx, seen.into_iter().map(|seen| seen.record).collect()).await?))
+    }
+
+    /// A page of deployments.
+    #[oai(path = "/paginate", method = "post", operation_id = "paginate_deployments")]
+    async fn paginate(
+        &self,
+        client: Client,
+        body: Input<PaginateDeployments>,
+    ) -> Result<Out<Paginated<DeploymentView>>, ApiError> {
+        let page = body.page.checked(&self.ctx)?;
+        let filter = body.filters.for_deployments(&client);
+        let (seen, count) = number_of::<Deployment>(&self.ctx, filter, order(body.sort), page).await?;
+        let views = deployment_views(&self.ctx, seen.into_iter().map(|seen| seen.record).collect()).await?;
+        Ok(Out(Paginated::new(views, count, page)))
+    }
+
+    /// How many deployments there are.
+    #[oai(path = "/count", method = "post", operation_id = "count_deployments")]
+    async fn count(&self, client: Client, body: Input<FilterDeployments>) -> Result<Out<i64>, ApiError> {
+        Ok(Out(self.ctx.store.count::<Deployment>(body.filters.for_deployments(&client)).await?))
+    }
+
+    /// Changes a deployment.
+    #[oai(path = "/:id", method = "patch", operation_id = "update_deployment")]
+    async fn update(&self, client: Client, id: Path<Uuid>, body: Input<DeploymentUpdate>) -> Result<NoContent, ApiError> {
+        let members = body.0.members;
+        let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| none())?;
+        members.checked()?;
+        if matches!(members.schedules, MaybeUndefined::Null) && !client.is_v2() {
+            return Err(ApiError::member("schedules", "Input should be a valid list"));
+        }
+        self.check_job_variables(&members).await?;
+        let change = self.checked_parameters(&seen, members.change(), &members).await?;
+        let mut change = with_queue(&self.ctx, change, &members).await?;
+        // wire: the 3.x line detaches the pool with null, the 2.x line ignores it.
+        if matches!(members.work_pool_name, MaybeUndefined::Null) && !client.is_v2() {
+            let nobody = |queue: &MaybeUndefined<String>| !matches!(queue, MaybeUndefined::Value(_));
+            if nobody(&members.work_queue_name) {
+                change = change
+                    .set(deployment::work_queue_id, None::<Uuid>)
+                    .set(deployment::work_queue_name, None::<String>);
+            }
+        }
+        edit_deployment::<ApiError>(&self.ctx.store, id.0, |seen, existing| {
+            let schedules = edited_schedules(seen, existing, &members, &client, self.ctx.store.now())?;
+            Ok(DeploymentEdit { change: change.clone(), schedules })
+        })
+        .await?
+        .ok_or_else(none)?;
+        delete_scheduled_runs(&self.ctx.store, id.0, Cause::Edited, client.by.line).await?;
+        Ok(NoContent)
+    }
+
+    /// Deletes a deployment, its schedules and its runs that wait.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_deployment")]
+    async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+        match delete_deployment(&self.ctx.store, id.0, client.by.line).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found("Deployment")),
+        }
+    }
+
+    /// Deletes the deployments that a filter meets.
+    #[oai(path = "/bulk_delete", method = "post", operation_id = "delete_deployments")]
+    async fn delete_all(
+        &self,
+        client: Client,
+        body: Input<DeleteDeployments>,
+    ) -> Result<Out<DeletedDeployments>, ApiError> {
+        let filters = Filters { deployments: body.deployments.clone(), ..Filters::default() };
+        let page = (body.limit.unwrap_or(50), 0);
+        let seen = list::<Deployment>(&self.ctx, filters.for_deployments(&client), order(None), page).await?;
+        let mut deleted = Vec::with_capacity(seen.len());
+        for one in seen {
+            if delete_deployment(&self.ctx.store, one.id, client.by.line).await? {
+                deleted.push(one.id);
+            }
+        }
+        Ok(Out(DeletedDeployments { deleted }))
+    }
+
+    /// Lets schedules make runs again.
+    #[oai(path = "/:id/resume_deployment", method = "post", operation_id = "resume_deployment")]
+    async fn resume(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(&client, id.0, false).await
+    }
+
+    /// Stops schedules from making runs, and takes back those that were made ahead.
+    #[oai(path = "/:id/pause_deployment", method = "post", operation_id = "pause_deployment")]
+    async fn pause(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(&client, id.0, true).await
+    }
+
+    /// The name of resuming in the 2.x line.
+    #[oai(path = "/:id/set_schedule_active", method = "post", operation_id = "set_schedule_active")]
+    async fn set_schedule_active(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(&client, id.0, false).await
+    }
+
+    /// The name of pausing in the 2.x line.
+    #[oai(path = "/:id/set_schedule_inactive", method = "post", operation_id = "set_schedule_inactive")]
+    async fn set_schedule_inactive(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(&client, id.0, true).await
+    }
+
+    /// The queues that have the deployment's runs.
+    #[oai(path = "/:id/work_queue_check", method = "get", operation_id = "check_deployment_queues")]
+    async fn work_queue_check(&self, id: Path<Uuid>) -> Result<Out<Vec<View<WorkQueue>>>, ApiError> {
+        let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await?;
+        let queue = match seen.work_queue_id {
+            Some(id) => self.ctx.store.get::<WorkQueue>(id).await?,
+            None => None,
+        };
+        Ok(Out(queue.into_iter().map(View::from).collect()))
+    }
+}
+
+impl DeploymentsApi {
+    /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several)
+    async fn set_paused(&self, client: &Client, id: Uuid, paused: bool) -> Result<Raw, ApiError> {
+        let store = &self.ctx.store;
+        edit_deployment::<ApiError>(store, id, |_, existing| {
+            let schedules = match (client.is_v2(), existing) {
+                (true, [one]) => {
+                    let change = Change::default().set(deployment_schedule::active, !paused);
+                    vec![ScheduleEdit::Change(one.id, change)]
+                }
+                (true, [_, _, ..]) => return Err(several(id)),
+                _ => Vec::new(),
+            };
+            Ok(DeploymentEdit { change: Change::default().set(deployment::paused, paused), schedules })
+        })
+        .await?
+        .ok_or_else(|| ApiError::not_found("Deployment"))?;
+        if paused {
+            delete_scheduled_runs(store, id, Cause::Stopped, client.by.line).await?;
+        }
+        Ok(Raw::ok(Value::Null))
+    }
+
+    /// Checks sent job variables by themselves, only if a pool is sent too. (wire: PATCH)
+    async fn check_job_variables(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
+        let Some(name) = sent(&members.work_pool_name).flatten() else { return Ok(()) };
+        let pool = pool_named(&self.ctx.store, &name).await?.ok_or_else(|| no_pool(&name))?;
+        let (Some(sent), Some(variables)) =
+            (members.job_variables(), JobVariables::of(&pool.base_job_template.value()))
+        else {
+            return Ok(());
+        };
+        let refused = |invalid: Invalid| ApiError::conflict(format!("Error creating deployment: {invalid}"));
+        variables.check_alone(&Value::Object(sent.0)).map_err(refused)
+    }
+
+    /// A change with parameters whose stand-ins are replaced, checked if the schema is enforced, even when the request
+    /// does not mention them.
+    async fn checked_parameters(
+        &self,
+        seen: &Deployment,
+        change: Change,
+        members: &DeploymentMembers,
+    ) -> Result<Change, ApiError> {
+        let (parameters, change) = match sent(&members.parameters).flatten() {
+            Some(given) => {
+                let given = Value::Object(given.0);
+                let variables = variables_for(&self.ctx.store, &given).await?;
+                let parameters = hydrate(&given, &variables).map_err(|fault| {
+                    let text = format!("Error hydrating deployment parameters: {fault}");
+                    ApiError::detail(StatusCode::BAD_REQUEST, text)
+                })?;
+                let mut change = change;
+                change.set.retain(|(column, _)| *column != deployment::parameters);
+                let change = change.set(deployment::parameters, Json::from(parameters.clone()));
+                (parameters, change)
+            }
+            None => (seen.parameters.value(), change),
+        };
+        let enforce = sent(&members.enforce_parameter_schema).flatten().unwrap_or(seen.enforce_parameter_schema);
+        if !enforce {
+            return Ok(change);
+        }
+        let own = || seen.parameter_openapi_schema.as_ref().map(Json::value);
+        let sent = sent(&members.parameter_openapi_schema).flatten().filter(|schema| !schema.0.is_empty());
+        let schema = sent.map(|schema| Value::Object(schema.0)).or_else(own).filter(Value::is_object);
+        let Some(schema) = schema else { return Err(ApiError::conflict(NO_SCHEMA)) };
+        check(&parameters, &schema, Required::Ignored, Nulls::WithoutDefault).map_err(|invalid| match invalid {
+            Invalid::Values(why) => ApiError::conflict(format!("Error updating deployment: {why}")),
+            other => ApiError::unprocessable(other.to_string()),
+        })?;
+        Ok(change)
+    }
+}
+
+/// What a PATCH says about schedules, under the names of both lines.
+fn edited_schedules(
+    seen: &Deployment,
+    existing: &[DeploymentSchedule],
+    members: &DeploymentMembers,
+    client: &Client,
+    now: Time,
+) -> Result<Vec<ScheduleEdit>, ApiError> {
+    let legacy = !members.schedule.is_undefined() || !members.is_schedule_active.is_undefined();
+    if legacy {
+        if existing.len() > 1 {
+            return Err(several(seen.id));
+        }
+        let schedule = match &members.schedule {
+            MaybeUndefined::Undefined => existing.first().map(|one| one.schedule.clone()),
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Value(schedule) => Some(normal(schedule, now)?),
+        };
+        let active = sent(&members.is_schedule_active).flatten().unwrap_or(!seen.paused);
+        return Ok(replaced(existing, schedule.map(|schedule| single(schedule, active)).into_iter().collect()));
+    }
+    match &members.schedules {
+        MaybeUndefined::Value(bodies) if client.is_v2() => Ok(replaced(existing, new_schedules(bodies, now)?)),
+        MaybeUndefined::Value(bodies) => patched(existing, bodies, now),
+        _ => Ok(Vec::new()),
+    }
+}
