@@ -17,6 +17,6 @@ pub use object::{
 };
 pub use related::Filters;
 pub use run_view::{
-    FlowRunExtra, FlowRunView, TaskRunExtra, TaskRunView, by_id, flow_run_view, flow_run_views, run_time, start_delta,
-    task_run_view, task_run_views,
+    FlowRunExtra, FlowRunView, TaskRunExtra, TaskRunView, by_id, flow_run_in, flow_run_view, flow_run_views, run_time,
+    start_delta, task_run_in, task_run_view, task_run_views,
 };

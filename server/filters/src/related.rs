@@ -61,9 +61,12 @@ impl Filters {
 
     /// Which task runs: related through their flow run. Filters of pools and queues do not count.
     pub fn for_task_runs(&self, client: &Client) -> Filter {
-        let own = Own { work_pools: None, work_queues: None, ..self.own(client) };
-        let task_runs = own.task_runs.clone();
-        whole([task_runs, some(task_run::flow_run_id, flow_run::id, own.around_flow_run())])
+        Own { work_pools: None, work_queues: None, ..self.own(client) }.task_runs()
+    }
+
+    /// Which task runs, also by the pools and queues of their flow runs.
+    pub fn for_task_runs_of_pools(&self, client: &Client) -> Filter {
+        self.own(client).task_runs()
     }
 
     /// Which deployments: related through flow, work queue, and runs.
@@ -133,6 +136,11 @@ struct Own {
 }
 
 impl Own {
+    fn task_runs(mut self) -> Filter {
+        let task_runs = self.task_runs.take();
+        whole([task_runs, some(task_run::flow_run_id, flow_run::id, self.around_flow_run())])
+    }
+
     /// All but the filter of task runs, in terms of the flow run; `None` if nothing is said.
     fn around_flow_run(self) -> Option<Filter> {
         let pool = some(work_queue::work_pool_id, work_pool::id, self.work_pools);

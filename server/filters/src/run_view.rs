@@ -60,31 +60,9 @@ pub async fn by_id<R: Record>(store: &Store, ids: impl IntoIterator<Item = Uuid>
 /// # Errors
 /// What the store answers.
 pub async fn flow_run_views(ctx: &Ctx, seen: Vec<Versioned<FlowRun>>) -> Result<Vec<FlowRunView>, ApiError> {
-    let store = &ctx.store;
-    let now = store.now();
-    let mut states: HashMap<Uuid, FlowRunState> = by_id(store, seen.iter().filter_map(|run| run.state_id)).await?;
-    let queues: HashMap<Uuid, WorkQueue> = by_id(store, seen.iter().filter_map(|run| run.work_queue_id)).await?;
-    let pools: HashMap<Uuid, WorkPool> = by_id(store, queues.values().map(|queue| queue.work_pool_id)).await?;
-    let view = |seen: Versioned<FlowRun>| {
-        let mut run = seen.record;
-        let queue = run.work_queue_id.and_then(|id| queues.get(&id));
-        // The name is the queue's; that of a queue that was deleted stays as it was noted.
-        run.work_queue_id = queue.map(|queue| queue.id);
-        if let Some(queue) = queue {
-            run.work_queue_name = Some(queue.name.clone());
-        }
-        let pool = queue.and_then(|queue| pools.get(&queue.work_pool_id));
-        let state = run.state_id.and_then(|id| states.remove(&id)).map(State::try_from).transpose()?;
-        let extra = FlowRunExtra {
-            state: state.map(Plain),
-            estimated_run_time: run_time(run.total_run_time, run.state_type, run.state_timestamp, now),
-            estimated_start_time_delta: start_delta(run.start_time, run.expected_start_time, run.state_type, now),
-            work_pool_id: pool.map(|pool| pool.id),
-            work_pool_name: pool.map(|pool| pool.name.clone()),
-        };
-        Ok(View { record: run, extra })
-    };
-    seen.into_iter().map(view).collect()
+    let states = by_id::<FlowRunState>(&ctx.store, seen.iter().filter_map(|run| run.state_id)).await?;
+    let runs = seen.into_iter().map(|seen| seen.record).collect();
+    dressed(ctx, runs, shown(states)?).await
 }
 
 /// One flow run as clients see it.
@@ -95,25 +73,27 @@ pub async fn flow_run_view(ctx: &Ctx, seen: Versioned<FlowRun>) -> Result<FlowRu
     one(flow_run_views(ctx, vec![seen]).await?)
 }
 
+/// A flow run whose state is at hand, as clients see it.
+///
+/// # Errors
+/// What the store answers.
+pub async fn flow_run_in(ctx: &Ctx, run: FlowRun, state: Option<State>) -> Result<FlowRunView, ApiError> {
+    one(dressed(ctx, vec![run], state.into_iter().map(|state| (state.id, state)).collect()).await?)
+}
+
 /// Task runs as clients see them, with one read for all states.
 ///
 /// # Errors
 /// What the store answers.
 pub async fn task_run_views(ctx: &Ctx, seen: Vec<Versioned<TaskRun>>) -> Result<Vec<TaskRunView>, ApiError> {
     let now = ctx.store.now();
-    let ids = seen.iter().filter_map(|run| run.state_id);
-    let mut states: HashMap<Uuid, TaskRunState> = by_id(&ctx.store, ids).await?;
+    let states = by_id::<TaskRunState>(&ctx.store, seen.iter().filter_map(|run| run.state_id)).await?;
+    let mut states = shown(states)?;
     let view = |seen: Versioned<TaskRun>| {
-        let run = seen.record;
-        let state = run.state_id.and_then(|id| states.remove(&id)).map(State::try_from).transpose()?;
-        let extra = TaskRunExtra {
-            state: state.map(Plain),
-            estimated_run_time: run_time(run.total_run_time, run.state_type, run.state_timestamp, now),
-            estimated_start_time_delta: start_delta(run.start_time, run.expected_start_time, run.state_type, now),
-        };
-        Ok(View { record: run, extra })
+        let state = seen.state_id.and_then(|id| states.remove(&id));
+        dressed_task_run(seen.record, state, now)
     };
-    seen.into_iter().map(view).collect()
+    Ok(seen.into_iter().map(view).collect())
 }
 
 /// One task run as clients see it.
@@ -122,6 +102,55 @@ pub async fn task_run_views(ctx: &Ctx, seen: Vec<Versioned<TaskRun>>) -> Result<
 /// What the store answers.
 pub async fn task_run_view(ctx: &Ctx, seen: Versioned<TaskRun>) -> Result<TaskRunView, ApiError> {
     one(task_run_views(ctx, vec![seen]).await?)
+}
+
+/// A task run whose state is at hand, as clients see it.
+pub fn task_run_in(ctx: &Ctx, run: TaskRun, state: Option<State>) -> TaskRunView {
+    dressed_task_run(run, state, ctx.store.now())
+}
+
+async fn dressed(
+    ctx: &Ctx,
+    runs: Vec<FlowRun>,
+    mut states: HashMap<Uuid, State>,
+) -> Result<Vec<FlowRunView>, ApiError> {
+    let now = ctx.store.now();
+    let queues: HashMap<Uuid, WorkQueue> = by_id(&ctx.store, runs.iter().filter_map(|run| run.work_queue_id)).await?;
+    let pools: HashMap<Uuid, WorkPool> = by_id(&ctx.store, queues.values().map(|queue| queue.work_pool_id)).await?;
+    let view = |mut run: FlowRun| {
+        let queue = run.work_queue_id.and_then(|id| queues.get(&id));
+        // The name is the queue's; that of a queue that was deleted stays as it was noted.
+        run.work_queue_id = queue.map(|queue| queue.id);
+        if let Some(queue) = queue {
+            run.work_queue_name = Some(queue.name.clone());
+        }
+        let pool = queue.and_then(|queue| pools.get(&queue.work_pool_id));
+        let extra = FlowRunExtra {
+            state: run.state_id.and_then(|id| states.remove(&id)).map(Plain),
+            estimated_run_time: run_time(run.total_run_time, run.state_type, run.state_timestamp, now),
+            estimated_start_time_delta: start_delta(run.start_time, run.expected_start_time, run.state_type, now),
+            work_pool_id: pool.map(|pool| pool.id),
+            work_pool_name: pool.map(|pool| pool.name.clone()),
+        };
+        View { record: run, extra }
+    };
+    Ok(runs.into_iter().map(view).collect())
+}
+
+fn dressed_task_run(run: TaskRun, state: Option<State>, now: Time) -> TaskRunView {
+    let extra = TaskRunExtra {
+        state: state.map(Plain),
+        estimated_run_time: run_time(run.total_run_time, run.state_type, run.state_timestamp, now),
+        estimated_start_time_delta: start_delta(run.start_time, run.expected_start_time, run.state_type, now),
+    };
+    View { record: run, extra }
+}
+
+fn shown<R>(rows: HashMap<Uuid, R>) -> Result<HashMap<Uuid, State>, Error>
+where
+    State: TryFrom<R, Error = Error>,
+{
+    rows.into_iter().map(|(id, row)| Ok((id, State::try_from(row)?))).collect()
 }
 
 fn one<T>(mut views: Vec<T>) -> Result<T, ApiError> {

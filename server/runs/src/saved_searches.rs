@@ -1,0 +1,103 @@
+//! `/saved_searches`: filters of the web UI that somebody gave a name.
+
+use mintaka_core::records::{SavedSearch, saved_search};
+use mintaka_core::{Batch, Change, Direction, Filter, Json, Key, Outcome};
+use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, View, list, read};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{Chapter, cascade};
+
+const WHAT: &str = "Saved search";
+
+/// One condition.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct SavedSearchFilter {
+    /// About which object.
+    object: String,
+    /// About which member of it.
+    property: String,
+    /// The member's type.
+    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    kind: String,
+    /// How it is compared.
+    operation: String,
+    /// With what.
+    value: serde_json::Value,
+}
+
+/// A filter to be kept.
+#[derive(Debug, Object)]
+pub(crate) struct SavedSearchCreate {
+    /// Unique.
+    name: String,
+    /// The conditions; none if absent.
+    #[oai(default)]
+    filters: Vec<SavedSearchFilter>,
+}
+
+/// `/saved_searches/`
+#[derive(Clone)]
+pub(crate) struct SavedSearchesRoot {
+    pub(crate) ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/saved_searches/", tag = "Chapter::SavedSearches")]
+impl SavedSearchesRoot {
+    /// Keeps a filter under its name, in place of the one that had it.
+    #[oai(path = "/", method = "put", operation_id = "save_search")]
+    async fn save_search(&self, body: Input<SavedSearchCreate>) -> Result<Created<View<SavedSearch>>, ApiError> {
+        let Input(SavedSearchCreate { name, filters }) = body;
+        let store = &self.ctx.store;
+        let (now, filters) = (store.now(), Json::of(&filters));
+        let replaced = Change::default().set(saved_search::filters, filters.clone()).set(saved_search::updated, now);
+        let key = Key::Unique(vec![name.as_str().into()]);
+        let search = SavedSearch { id: Uuid::new_v4(), created: now, updated: now, name, filters };
+        let Outcome::Committed { ops, .. } =
+            store.commit(Batch::new().upsert(search.clone(), replaced, Vec::new())).await?
+        else {
+            return Err(ApiError::integrity());
+        };
+        if ops.first().is_some_and(|done| done.inserted) {
+            return Ok(Created::new(search.into()));
+        }
+        let found = store.find::<SavedSearch>(key).await?.ok_or_else(|| ApiError::not_found(WHAT))?;
+        Ok(Created { new: false, value: found.into() })
+    }
+}
+
+/// `/saved_searches`
+#[derive(Clone)]
+pub(crate) struct SavedSearches {
+    pub(crate) ctx: Ctx,
+}
+
+#[OpenApi(prefix_path = "/saved_searches", tag = "Chapter::SavedSearches")]
+impl SavedSearches {
+    /// Lists filters by name.
+    #[oai(path = "/filter", method = "post", operation_id = "filter_saved_searches")]
+    async fn filter_saved_searches(&self, body: Input<Page>) -> Result<Out<Vec<View<SavedSearch>>>, ApiError> {
+        let page = body.checked(&self.ctx)?;
+        let by_name = vec![(saved_search::name, Direction::Asc)];
+        let searches = list::<SavedSearch>(&self.ctx, Filter::all(), by_name, page).await?;
+        Ok(Out(searches.into_iter().map(View::from).collect()))
+    }
+
+    /// The filter of an id.
+    #[oai(path = "/:id", method = "get", operation_id = "read_saved_search")]
+    async fn read_saved_search(&self, id: Path<Uuid>) -> Result<Out<View<SavedSearch>>, ApiError> {
+        Ok(Out(read::<SavedSearch>(&self.ctx, id.0, WHAT).await?.into()))
+    }
+
+    /// Deletes a filter.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_saved_search")]
+    async fn delete_saved_search(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+        match cascade::remove::<SavedSearch>(&self.ctx.store, id.0).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
+        }
+    }
+}
