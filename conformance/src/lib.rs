@@ -23,7 +23,7 @@ mod sample;
 
 pub use lab::Lab;
 pub use provision::{Provision, Site, in_directory, in_process};
-pub use runner::{run, run_case};
+pub use runner::{run, run_case, run_case_within};
 
 /// The `main` of a test target with `harness = false`: runs the whole suite on what the expression provides.
 #[macro_export]

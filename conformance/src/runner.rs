@@ -39,10 +39,18 @@ fn runtime() -> Result<Runtime, Failed> {
 /// # Errors
 /// What went wrong, as text. A failed assertion is an error too, and its text is the panic's.
 pub async fn run_case(case: &Case, provision: &dyn Provision) -> Result<(), String> {
+    run_case_within(case, provision, PATIENCE).await
+}
+
+/// As [`run_case`], with another limit of time.
+///
+/// # Errors
+/// As [`run_case`].
+pub async fn run_case_within(case: &Case, provision: &dyn Provision, patience: Duration) -> Result<(), String> {
     let lab = Lab::new(provision).await.map_err(|error| format!("no store could be made: {error}"))?;
     let running = tokio::spawn((case.run)(lab));
     let stop = running.abort_handle();
-    match tokio::time::timeout(PATIENCE, running).await {
+    match tokio::time::timeout(patience, running).await {
         Ok(Ok(result)) => result.map_err(|error| format!("the store answered: {error}")),
         Ok(Err(stopped)) => Err(match stopped.try_into_panic().map(panic_text) {
             Ok(text) => text,
@@ -50,7 +58,7 @@ pub async fn run_case(case: &Case, provision: &dyn Provision) -> Result<(), Stri
         }),
         Err(_) => {
             stop.abort();
-            Err(format!("not done after {} seconds", PATIENCE.as_secs()))
+            Err(format!("not done after {} seconds", patience.as_secs()))
         }
     }
 }

@@ -65,16 +65,21 @@ async fn conditional_adds_never_exceed_the_limit(lab: Lab) -> Result<(), Error> 
 async fn changes_under_a_version_guard_are_never_lost(lab: Lab) -> Result<(), Error> {
     lab.seed([WorkQueue { priority: 0, ..sample::work_queue(1, 1) }]).await?;
     let store = lab.backend().clone();
+    let all_have_read = Arc::new(tokio::sync::Barrier::new(8));
     at_once(8, |_| {
-        let store = store.clone();
+        let (store, all_have_read) = (store.clone(), all_have_read.clone());
         async move {
-            for _ in 0..5 {
+            for round in 0..5 {
+                let mut first = round == 0;
                 loop {
                     let Some(Some(row)) = store.get(WorkQueue::TABLE, vec![key(1)]).await?.pop() else {
                         panic!("the queue is gone")
                     };
                     let seen = mintaka_core::Versioned::<WorkQueue>::from_row(row)?;
                     let change = Change::default().set(work_queue::priority, seen.priority + 1);
+                    if std::mem::take(&mut first) {
+                        all_have_read.wait().await;
+                    }
                     let batch = Batch::new().version(&seen).update::<WorkQueue>(key(1), change);
                     if is_committed(&commit(&*store, batch).await?) {
                         break;

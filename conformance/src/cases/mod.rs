@@ -27,7 +27,7 @@ use crate::lab::Lab;
 pub type Running = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// One case.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// What it is about.
     pub category: &'static str,
