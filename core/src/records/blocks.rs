@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{Json, Time, record};
+use crate::{Json, Tags, Time, record};
 
 record! {
     /// A kind of block.
@@ -32,7 +32,7 @@ record! {
         checksum: String,
         fields: Json,
         block_type_id: Uuid,
-        capabilities: Json,
+        capabilities: Tags,
         version: String,
     }
     key (id);

@@ -1,8 +1,8 @@
 //! Administration: versions, settings, the default storage of results, and emptying the store.
 
-use mintaka_core::records::{BlockDocument, BlockSchema, Configuration, configuration};
-use mintaka_core::{Batch, Change, Json, Key};
+use mintaka_core::records::{BlockDocument, BlockSchema};
 use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Raw};
+use mintaka_orchestration::ops::blocks;
 use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -15,8 +15,6 @@ use crate::{Tag, rows};
 const V2_VERSION: &str = "2.20.26";
 /// The version that all other clients are told: they refuse another major version, and warn of an older one.
 const V3_VERSION: &str = "3.9.1";
-/// The key of the default storage of results among the stored settings (wire: its name in a stock database).
-const DEFAULT_STORAGE: &str = "server-default-result-storage";
 
 /// Where results go that name no storage.
 #[derive(Object, Serialize)]
@@ -83,9 +81,7 @@ impl AdminApi {
     /// Where results go that name no storage.
     #[oai(path = "/storage", method = "get", operation_id = "read_default_result_storage")]
     async fn storage(&self) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
-        let stored = self.ctx.store.find::<Configuration>(storage_key()).await?;
-        let id =
-            stored.and_then(|row| row.record.value.value()["default_result_storage_block_id"].as_str()?.parse().ok());
+        let id = blocks::default_result_storage(&self.ctx.store).await?;
         Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: id }))
     }
 
@@ -97,39 +93,24 @@ impl AdminApi {
     ) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
         let store = &self.ctx.store;
         let id = body.default_result_storage_block_id;
-        let document = store
-            .get::<BlockDocument>(id)
-            .await?
-            .ok_or_else(|| ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found.")))?;
+        let unknown = || ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found."));
+        let document = store.get::<BlockDocument>(id).await?.ok_or_else(unknown)?;
         let schema = store.get::<BlockSchema>(document.block_schema_id).await?;
-        let capabilities = schema.map(|s| s.record.capabilities.value()).unwrap_or_default();
-        let writable = capabilities.as_array().is_some_and(|all| all.iter().any(|one| one == "write-path"));
+        let writable = schema.is_some_and(|schema| schema.capabilities.0.iter().any(|one| one == "write-path"));
         if !writable {
             let detail = format!("Block document {id} cannot be used for result storage.");
             return Err(ApiError::unprocessable(detail));
         }
-        let now = store.now();
-        let chosen = ServerDefaultResultStorage { default_result_storage_block_id: Some(id) };
-        let value = Json::of(&chosen);
-        let row = Configuration {
-            id: store.new_id(),
-            created: now,
-            updated: now,
-            key: DEFAULT_STORAGE.into(),
-            value: value.clone(),
-        };
-        let change = Change::default().set(configuration::value, value).set(configuration::updated, now);
-        let batch = Batch::new().present::<BlockDocument>(Key::id(id)).upsert(row, change, Vec::new());
-        if let mintaka_core::Outcome::Conflict(_) = store.commit(batch).await? {
-            return Err(ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found.")));
+        if !blocks::set_default_result_storage(store, id).await? {
+            return Err(unknown());
         }
-        Ok(Out(chosen))
+        Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: Some(id) }))
     }
 
     /// Results that name no storage go nowhere in particular again.
     #[oai(path = "/storage", method = "delete", operation_id = "clear_default_result_storage")]
     async fn clear_storage(&self) -> Result<NoContent, ApiError> {
-        self.ctx.store.commit(Batch::new().delete::<Configuration>(storage_key())).await?;
+        blocks::clear_default_result_storage(&self.ctx.store).await?;
         Ok(NoContent)
     }
 
@@ -154,8 +135,4 @@ impl AdminApi {
         body.check()?;
         Err(ApiError::not_yet("Dropping the database of a running server"))
     }
-}
-
-fn storage_key() -> Key {
-    Key::Unique(vec![DEFAULT_STORAGE.into()])
 }

@@ -1,5 +1,7 @@
 //! The small routes as clients use them, over a store in memory.
 
+#![allow(clippy::unwrap_used)] // in a test a panic is the report
+
 use std::sync::Arc;
 
 use mintaka_core::memory::MemoryStore;
@@ -252,7 +254,7 @@ async fn the_default_result_storage_must_be_a_block_that_can_be_written_to() {
     let store = &api.ctx.store;
     let now = store.now();
     let mut documents = Vec::new();
-    for (n, capabilities) in ["[\"write-path\",\"read-path\"]", "[]"].into_iter().enumerate() {
+    for (n, capabilities) in [["write-path", "read-path"].as_slice(), &[]].into_iter().enumerate() {
         let schema = BlockSchema {
             id: store.new_id(),
             created: now,
@@ -260,7 +262,7 @@ async fn the_default_result_storage_must_be_a_block_that_can_be_written_to() {
             checksum: format!("sha256:{n}"),
             fields: Json::object(),
             block_type_id: Uuid::nil(),
-            capabilities: Json::from(serde_json::from_str::<Value>(capabilities).unwrap()),
+            capabilities: capabilities.iter().copied().collect(),
             version: "1".into(),
         };
         let document = BlockDocument {

@@ -1,0 +1,147 @@
+//! Blocks: which document results go to by default, and deletes with all that hangs on what is deleted.
+
+use mintaka_core::records::{
+    BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
+    block_document_reference, block_schema, block_schema_reference, configuration,
+};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Query, Record, Store};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::sweep;
+
+/// The key of the default storage of results (wire: its name in a stock database).
+const DEFAULT_STORAGE: &str = "server-default-result-storage";
+const MEMBER: &str = "default_result_storage_block_id";
+/// Rows whose children are swept together.
+const PAGE: u64 = 200;
+
+fn default_storage_key() -> Key {
+    Key::Unique(vec![DEFAULT_STORAGE.into()])
+}
+
+/// The document that results go to which name no storage.
+///
+/// # Errors
+/// What the store answers.
+pub async fn default_result_storage(store: &Store) -> Result<Option<Uuid>, Error> {
+    let stored = store.find::<Configuration>(default_storage_key()).await?;
+    Ok(stored.and_then(|row| row.value.value()[MEMBER].as_str()?.parse().ok()))
+}
+
+/// Makes a document the one that results go to which name no storage; false if it does not exist.
+///
+/// # Errors
+/// What the store answers.
+pub async fn set_default_result_storage(store: &Store, document: Uuid) -> Result<bool, Error> {
+    let now = store.now();
+    let value = Json::from(json!({ MEMBER: document }));
+    let change = Change::default().set(configuration::value, value.clone()).set(configuration::updated, now);
+    let row = Configuration { id: store.new_id(), created: now, updated: now, key: DEFAULT_STORAGE.into(), value };
+    let batch = Batch::new().present::<BlockDocument>(Key::id(document)).upsert(row, change, Vec::new());
+    Ok(!matches!(store.commit(batch).await?, Outcome::Conflict(_)))
+}
+
+/// Results that name no storage go nowhere in particular.
+///
+/// # Errors
+/// What the store answers.
+pub async fn clear_default_result_storage(store: &Store) -> Result<(), Error> {
+    store.commit(Batch::new().delete::<Configuration>(default_storage_key())).await?;
+    Ok(())
+}
+
+/// Clears the default if its document does not exist any more.
+async fn check_default_result_storage(store: &Store) -> Result<(), Error> {
+    let Some(stored) = store.find::<Configuration>(default_storage_key()).await? else { return Ok(()) };
+    let id: Option<Uuid> = stored.value.value()[MEMBER].as_str().and_then(|text| text.parse().ok());
+    let gone = match id {
+        Some(id) => store.get::<BlockDocument>(id).await?.is_none(),
+        None => true,
+    };
+    if gone {
+        // If somebody chose another one meanwhile, the version differs and theirs stays.
+        store.commit(Batch::new().version(&stored).delete::<Configuration>(default_storage_key())).await?;
+    }
+    Ok(())
+}
+
+/// Deletes one row, together with what `with` writes; false, and nothing is done, if it was not there.
+async fn delete_one<R: Record>(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
+    let batch = with.present::<R>(Key::id(id)).delete::<R>(Key::id(id));
+    Ok(!matches!(store.commit(batch).await?, Outcome::Conflict(_)))
+}
+
+/// Deletes a document and every reference from or to it, together with what `with` writes; false if it was not there.
+///
+/// # Errors
+/// What the store answers. The document may be gone then; repeating sweeps the rest.
+pub async fn delete_block_document(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
+    let deleted = delete_one::<BlockDocument>(store, id, with).await?;
+    sweep_document_references(store, &[id]).await?;
+    check_default_result_storage(store).await?;
+    Ok(deleted)
+}
+
+/// Deletes a schema with its documents, together with what `with` writes; false if it was not there.
+///
+/// # Errors
+/// As [`delete_block_document`].
+pub async fn delete_block_schema(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
+    let deleted = delete_one::<BlockSchema>(store, id, with).await?;
+    sweep_schema_references(store, &[id]).await?;
+    sweep_documents(store, Filter::eq(block_document::block_schema_id, id)).await?;
+    check_default_result_storage(store).await?;
+    Ok(deleted)
+}
+
+/// Deletes a type with its schemas and documents, together with what `with` writes; false if it was not there.
+///
+/// # Errors
+/// As [`delete_block_document`].
+pub async fn delete_block_type(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
+    let deleted = delete_one::<BlockType>(store, id, with).await?;
+    sweep_documents(store, Filter::eq(block_document::block_type_id, id)).await?;
+    let of_type = Filter::eq(block_schema::block_type_id, id);
+    loop {
+        let page =
+            store.select::<BlockSchema>(Query::of(BlockSchema::TABLE).filter(of_type.clone()).limit(PAGE)).await?;
+        if page.is_empty() {
+            break;
+        }
+        let ids: Vec<Uuid> = page.iter().map(|schema| schema.id).collect();
+        sweep_schema_references(store, &ids).await?;
+        sweep::<BlockSchema>(store, Filter::any(block_schema::id, ids)).await?;
+    }
+    check_default_result_storage(store).await?;
+    Ok(deleted)
+}
+
+async fn sweep_documents(store: &Store, filter: Filter) -> Result<(), Error> {
+    loop {
+        let query = Query::of(BlockDocument::TABLE).filter(filter.clone()).limit(PAGE);
+        let page = store.select::<BlockDocument>(query).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = page.iter().map(|document| document.id).collect();
+        sweep::<BlockDocument>(store, Filter::any(block_document::id, ids.clone())).await?;
+        sweep_document_references(store, &ids).await?;
+    }
+}
+
+async fn sweep_document_references(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+    use block_document_reference::{parent_block_document_id, reference_block_document_id};
+    for column in [parent_block_document_id, reference_block_document_id] {
+        sweep::<BlockDocumentReference>(store, Filter::any(column, ids.iter().copied())).await?;
+    }
+    Ok(())
+}
+
+async fn sweep_schema_references(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+    use block_schema_reference::{parent_block_schema_id, reference_block_schema_id};
+    for column in [parent_block_schema_id, reference_block_schema_id] {
+        sweep::<BlockSchemaReference>(store, Filter::any(column, ids.iter().copied())).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Reading documents: opened, with the documents that they refer to in their place, and secrets hidden unless asked for.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use mintaka_api_filters::by_id;
+use mintaka_core::records::{BlockDocument, BlockDocumentReference, BlockSchema, BlockType, block_document_reference};
+use mintaka_core::{Error, Filter, Store, Versioned};
+use mintaka_http::{ApiError, Extra, View};
+use mintaka_orchestration::secrets::Sealer;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::hidden::{hide, secret_paths};
+use crate::schema_graph::{SchemaView, Schemas};
+use crate::unopened;
+
+/// What a document is answered with besides its record.
+#[derive(Serialize)]
+pub(crate) struct DocumentExtra {
+    /// Its data; a field that is another document holds that one's data.
+    data: Map<String, Value>,
+    block_schema: Option<SchemaView>,
+    block_type: Option<View<BlockType>>,
+    /// The documents that fields are, by field.
+    block_document_references: Map<String, Value>,
+}
+
+impl Extra for DocumentExtra {
+    fn schema_name() -> Option<Cow<'static, str>> {
+        None
+    }
+    fn properties(registry: &mut Registry) -> Vec<(&'static str, MetaSchemaRef)> {
+        SchemaView::register(registry);
+        View::<BlockType>::register(registry);
+        let object = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
+        vec![
+            ("data", object()),
+            ("block_schema", SchemaView::schema_ref()),
+            ("block_type", View::<BlockType>::schema_ref()),
+            ("block_document_references", object()),
+        ]
+    }
+}
+
+/// A document as clients see it.
+pub(crate) type DocumentView = View<BlockDocument, DocumentExtra>;
+
+/// Documents with all that they refer to.
+pub(crate) struct Documents {
+    rows: HashMap<Uuid, Versioned<BlockDocument>>,
+    /// By parent.
+    references: HashMap<Uuid, Vec<Versioned<BlockDocumentReference>>>,
+    types: HashMap<Uuid, BlockType>,
+    schemas: Schemas,
+}
+
+impl Documents {
+    /// Reads what these documents refer to, directly or through others.
+    pub(crate) async fn load(
+        store: &Store,
+        roots: impl IntoIterator<Item = Versioned<BlockDocument>>,
+    ) -> Result<Documents, Error> {
+        let mut rows: HashMap<Uuid, Versioned<BlockDocument>> = roots.into_iter().map(|row| (row.id, row)).collect();
+        let mut references: HashMap<Uuid, Vec<Versioned<BlockDocumentReference>>> = HashMap::new();
+        let mut frontier: Vec<Uuid> = rows.keys().copied().collect();
+        while !frontier.is_empty() {
+            let of_frontier = Filter::any(block_document_reference::parent_block_document_id, frontier);
+            let found = store.all::<BlockDocumentReference>(of_frontier).await?;
+            let mut new: Vec<Uuid> = found.iter().map(|reference| reference.reference_block_document_id).collect();
+            new.retain(|id| !rows.contains_key(id));
+            new.sort_unstable();
+            new.dedup();
+            let new = store.get_all::<BlockDocument>(&new).await?;
+            frontier = new.iter().flatten().map(|row| row.id).collect();
+            rows.extend(new.into_iter().flatten().map(|row| (row.id, row)));
+            for reference in found {
+                references.entry(reference.parent_block_document_id).or_default().push(reference);
+            }
+        }
+        for list in references.values_mut() {
+            list.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let types = by_id::<BlockType>(store, rows.values().map(|row| row.block_type_id)).await?;
+        let schemas = by_id::<BlockSchema>(store, rows.values().map(|row| row.block_schema_id)).await?;
+        let schemas = Schemas::load(store, schemas.into_values()).await?;
+        Ok(Documents { rows, references, types, schemas })
+    }
+
+    /// The documents that were read, the ones referred to among them.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Versioned<BlockDocument>> {
+        self.rows.values()
+    }
+
+    /// Whether a document was read.
+    pub(crate) fn contains(&self, id: Uuid) -> bool {
+        self.rows.contains_key(&id)
+    }
+
+    /// The references of a document.
+    pub(crate) fn references(&self, parent: Uuid) -> &[Versioned<BlockDocumentReference>] {
+        self.references.get(&parent).map_or(&[], Vec::as_slice)
+    }
+
+    /// Type and schema of a document; `None` while they are being deleted.
+    pub(crate) fn kind(&self, document: &BlockDocument) -> Option<(&BlockType, &BlockSchema)> {
+        Some((self.types.get(&document.block_type_id)?, self.schemas.get(document.block_schema_id)?))
+    }
+
+    /// A document as clients see it; `None` if it was not read.
+    ///
+    /// # Errors
+    /// 500 for a document that does not open.
+    pub(crate) fn view(&self, sealer: &Sealer, id: Uuid, secrets: bool) -> Result<Option<DocumentView>, ApiError> {
+        let Some(row) = self.rows.get(&id) else { return Ok(None) };
+        let (data, block_document_references) = self.data(sealer, &row.record, secrets, &mut Vec::new())?;
+        let extra = DocumentExtra {
+            data,
+            block_schema: self.schemas.view(row.block_schema_id),
+            block_type: self.types.get(&row.block_type_id).cloned().map(View::from),
+            block_document_references,
+        };
+        Ok(Some(View { record: row.record.clone(), extra }))
+    }
+
+    /// Data of a document and references of its fields. `path` are the documents around: one that refers to one of them
+    /// is left out.
+    fn data(
+        &self,
+        sealer: &Sealer,
+        row: &BlockDocument,
+        secrets: bool,
+        path: &mut Vec<Uuid>,
+    ) -> Result<(Map<String, Value>, Map<String, Value>), ApiError> {
+        let mut data = opened(sealer, row)?;
+        if !secrets && let Some(schema) = self.schemas.get(row.block_schema_id) {
+            hide(&mut data, &secret_paths(&schema.fields.value()));
+        }
+        let mut references = Map::new();
+        path.push(row.id);
+        for reference in self.references(row.id) {
+            let child = self.rows.get(&reference.reference_block_document_id);
+            let Some(child) = child.filter(|child| !path.contains(&child.id)) else { continue };
+            let (child_data, child_references) = self.data(sealer, &child.record, secrets, path)?;
+            data.insert(reference.name.clone(), Value::Object(child_data));
+            let shown = json!({
+                "block_document": {
+                    "id": child.id,
+                    "name": child.name,
+                    "block_type": self.types.get(&child.block_type_id),
+                    "is_anonymous": child.is_anonymous,
+                    "block_document_references": child_references,
+                },
+            });
+            references.insert(reference.name.clone(), shown);
+        }
+        path.pop();
+        Ok((data, references))
+    }
+}
+
+/// The data of a document, without what its references bring.
+///
+/// # Errors
+/// 500 if it does not open.
+pub(crate) fn opened(sealer: &Sealer, row: &BlockDocument) -> Result<Map<String, Value>, ApiError> {
+    let text = sealer.open(row.id, &row.data).map_err(unopened)?;
+    Ok(serde_json::from_str(&text).map_err(|e| Error::Corrupt(format!("data of block document {}: {e}", row.id)))?)
+}

@@ -1,0 +1,89 @@
+//! What the server tells of block types and documents. (wire: the events that a server itself emits)
+
+use mintaka_core::records::{BlockDocument, BlockSchema, BlockType};
+use mintaka_core::{Batch, Store};
+use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
+use serde_json::{Map, Value, json};
+
+/// What happened.
+#[derive(Clone, Copy)]
+pub(crate) enum Happened {
+    Created,
+    Updated,
+    Deleted,
+}
+
+impl Happened {
+    fn text(self) -> &'static str {
+        match self {
+            Happened::Created => "created",
+            Happened::Updated => "updated",
+            Happened::Deleted => "deleted",
+        }
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// Adds to a batch what it does to a block type.
+pub(crate) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
+    let now = store.now();
+    let resource = Labels::resource(format!("prefect.block-type.{}", row.id)).with(RESOURCE_NAME, row.name.as_str());
+    let name = format!("prefect.block-type.{}", happened.text());
+    let mut event = NewEvent::new(store.new_id(), now, name, resource);
+    event.payload = object(json!({
+        "name": row.name,
+        "slug": row.slug,
+        "logo_url": row.logo_url,
+        "documentation_url": row.documentation_url,
+        "description": row.description,
+        "code_example": row.code_example,
+        "is_protected": row.is_protected,
+    }));
+    event.add_to(batch, now)
+}
+
+/// Adds to a batch what it does to a document, unless that is anonymous. Of the data only top-level texts that are no
+/// secrets are told.
+pub(crate) fn tell_document(
+    store: &Store,
+    batch: Batch,
+    happened: Happened,
+    row: &BlockDocument,
+    data: &Map<String, Value>,
+    (of_type, schema): (&BlockType, &BlockSchema),
+) -> Batch {
+    if row.is_anonymous {
+        return batch;
+    }
+    let now = store.now();
+    let id = format!("prefect.block-document.{}", row.id);
+    let resource = Labels::resource(id).with(RESOURCE_NAME, row.name.as_str());
+    let name = format!("prefect.block-document.{}", happened.text());
+    let mut event = NewEvent::new(store.new_id(), now, name, resource);
+    let type_id = format!("prefect.block-type.{}", of_type.id);
+    event.related = vec![
+        Labels::related(type_id, "block-type").with(RESOURCE_NAME, of_type.name.as_str()),
+        Labels::related(format!("prefect.block-schema.{}", schema.id), "block-schema"),
+    ];
+    let secret = crate::hidden::secret_paths(&schema.fields.value());
+    let told = |key: &str, value: &Value| {
+        value.is_string() && !secret.iter().any(|path| path.first().is_some_and(|first| first == key || first == "*"))
+    };
+    let data: Map<String, Value> =
+        data.iter().filter(|(key, value)| told(key, value)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    event.payload = object(json!({
+        "name": row.name,
+        "data": data,
+        "block_schema": {
+            "capabilities": schema.capabilities,
+            "block_type": {"id": of_type.id, "name": of_type.name},
+        },
+    }));
+    event.add_to(batch, now)
+}

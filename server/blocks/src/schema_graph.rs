@@ -1,0 +1,136 @@
+//! Reading schemas: a stored schema knows its own fields; what its fields hold of other blocks is put back from
+//! references when it is read.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use mintaka_api_filters::by_id;
+use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema_reference};
+use mintaka_core::{Error, Filter, Json, Store};
+use mintaka_http::{Extra, View};
+use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// What a schema is answered with besides its record.
+#[derive(Serialize)]
+pub(crate) struct SchemaExtra {
+    /// Its type.
+    block_type: Option<View<BlockType>>,
+}
+
+impl Extra for SchemaExtra {
+    fn schema_name() -> Option<Cow<'static, str>> {
+        None
+    }
+    fn properties(registry: &mut Registry) -> Vec<(&'static str, MetaSchemaRef)> {
+        View::<BlockType>::register(registry);
+        vec![("block_type", View::<BlockType>::schema_ref())]
+    }
+}
+
+/// A schema as clients see it.
+pub(crate) type SchemaView = View<BlockSchema, SchemaExtra>;
+
+/// Schemas with all that they refer to.
+pub(crate) struct Schemas {
+    rows: HashMap<Uuid, BlockSchema>,
+    types: HashMap<Uuid, BlockType>,
+    /// By parent, in the order in which they were made.
+    references: HashMap<Uuid, Vec<BlockSchemaReference>>,
+}
+
+impl Schemas {
+    /// Reads what these schemas refer to, directly or through others.
+    pub(crate) async fn load(store: &Store, roots: impl IntoIterator<Item = BlockSchema>) -> Result<Schemas, Error> {
+        let mut rows: HashMap<Uuid, BlockSchema> = roots.into_iter().map(|schema| (schema.id, schema)).collect();
+        let mut references: HashMap<Uuid, Vec<BlockSchemaReference>> = HashMap::new();
+        let mut frontier: Vec<Uuid> = rows.keys().copied().collect();
+        while !frontier.is_empty() {
+            let of_frontier = Filter::any(block_schema_reference::parent_block_schema_id, frontier);
+            let found = store.all::<BlockSchemaReference>(of_frontier).await?;
+            let children = found.iter().map(|reference| reference.reference_block_schema_id);
+            let new = children.filter(|id| !rows.contains_key(id)).collect::<Vec<_>>();
+            let new = by_id::<BlockSchema>(store, new).await?;
+            frontier = new.keys().copied().collect();
+            rows.extend(new);
+            for reference in found {
+                references.entry(reference.parent_block_schema_id).or_default().push(reference.record);
+            }
+        }
+        for list in references.values_mut() {
+            list.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        }
+        let types = by_id::<BlockType>(store, rows.values().map(|schema| schema.block_type_id)).await?;
+        Ok(Schemas { rows, types, references })
+    }
+
+    /// A stored schema.
+    pub(crate) fn get(&self, id: Uuid) -> Option<&BlockSchema> {
+        self.rows.get(&id)
+    }
+
+    /// A schema as clients see it.
+    pub(crate) fn view(&self, id: Uuid) -> Option<SchemaView> {
+        let fields = Json::from(Value::Object(self.fields(id, &mut Vec::new())?));
+        let record = BlockSchema { fields, ..self.get(id)?.clone() };
+        let block_type = self.types.get(&record.block_type_id).cloned().map(View::from);
+        Some(View { record, extra: SchemaExtra { block_type } })
+    }
+
+    /// The fields of a schema with references and the definitions of what it refers to. `path` are the schemas around.
+    fn fields(&self, id: Uuid, path: &mut Vec<Uuid>) -> Option<Map<String, Value>> {
+        let mut fields: Map<String, Value> = self.get(id)?.fields.to().unwrap_or_default();
+        let mut definitions = take_object(&mut fields, "definitions");
+        let mut references = Map::new();
+        path.push(id);
+        for reference in self.references.get(&id).into_iter().flatten() {
+            let child_id = reference.reference_block_schema_id;
+            let Some(child) = self.get(child_id) else { continue };
+            let slug = self.types.get(&child.block_type_id).map(|of_type| of_type.slug.as_str());
+            let entry = json!({"block_schema_checksum": child.checksum, "block_type_slug": slug});
+            add_reference(&mut references, &reference.name, entry);
+            if path.contains(&child_id) {
+                continue;
+            }
+            let Some(mut child_fields) = self.fields(child_id, path) else { continue };
+            let of_child = take_object(&mut child_fields, "definitions");
+            if let Some(title) = child_fields.get("title").and_then(Value::as_str).map(str::to_owned) {
+                definitions.insert(title, Value::Object(child_fields));
+                definitions.extend(of_child);
+            }
+        }
+        path.pop();
+        fields.insert("block_schema_references".into(), Value::Object(references));
+        if !definitions.is_empty() {
+            fields.insert("definitions".into(), Value::Object(definitions));
+        }
+        Some(fields)
+    }
+}
+
+/// One reference of a name stands alone, several are a list without repetitions.
+fn add_reference(references: &mut Map<String, Value>, name: &str, entry: Value) {
+    match references.get_mut(name) {
+        None => {
+            references.insert(name.to_owned(), entry);
+        }
+        Some(Value::Array(list)) => {
+            if !list.contains(&entry) {
+                list.push(entry);
+            }
+        }
+        Some(one) if *one != entry => *one = Value::Array(vec![one.take(), entry]),
+        Some(_) => {}
+    }
+}
+
+/// Takes a member that is an object out; empty if it is none.
+pub(crate) fn take_object(fields: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+    match fields.shift_remove(name) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,214 @@
+//! Making a schema, with the schemas of the blocks that its fields hold.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+
+use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema};
+use mintaka_core::{Batch, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Versioned};
+use mintaka_http::ApiError;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::checksum::{checksum, own_definitions, references};
+use crate::schema_graph::take_object;
+
+/// The version of a schema that was given none.
+pub(crate) const NO_VERSION: &str = "non-versioned";
+/// How often a schema is tried while others make the same ones.
+const ATTEMPTS: usize = 20;
+/// How deep blocks may hold blocks.
+const DEEPEST: usize = 50;
+
+/// A schema to be made.
+#[derive(Clone)]
+pub(crate) struct NewSchema {
+    pub fields: Map<String, Value>,
+    pub block_type_id: Uuid,
+    pub capabilities: Vec<String>,
+    pub version: String,
+}
+
+/// Makes a schema, or finds the one of its checksum and version: its id, and whether it is new.
+///
+/// # Errors
+/// 409 for a block type that does not exist; what the store answers.
+pub(crate) async fn create(store: &Store, new: &NewSchema) -> Result<(Uuid, bool), ApiError> {
+    for _ in 0..ATTEMPTS {
+        let mut plan = Plan { store, batch: Batch::new(), made: HashMap::new() };
+        let (id, is_new) = plan.schema(new.clone(), None, 0).await?;
+        if !is_new {
+            return Ok((id, false));
+        }
+        if !matches!(store.commit(plan.batch).await?, Outcome::Conflict(_)) {
+            return Ok((id, true));
+        }
+    }
+    Err(Error::Unavailable("the schema is being changed too often".into()).into())
+}
+
+/// The newest schema of a checksum, of one version or of any.
+///
+/// # Errors
+/// What the store answers.
+pub(crate) async fn newest(
+    store: &Store,
+    checksum: &str,
+    version: Option<&str>,
+) -> Result<Option<Versioned<BlockSchema>>, Error> {
+    if let Some(version) = version {
+        return store.find(Key::Unique(vec![checksum.into(), version.into()])).await;
+    }
+    let query = Query::of(BlockSchema::TABLE)
+        .filter(Filter::eq(block_schema::checksum, checksum))
+        .order(block_schema::created, Direction::Desc);
+    store.first(query).await
+}
+
+struct Plan<'a> {
+    store: &'a Store,
+    batch: Batch,
+    /// Schemas of the batch, by checksum and version.
+    made: HashMap<(String, String), Uuid>,
+}
+
+type Planned<'f> = Pin<Box<dyn Future<Output = Result<(Uuid, bool), ApiError>> + Send + 'f>>;
+
+impl Plan<'_> {
+    /// Plans a schema and, below it, those that it refers to. `definitions` are those of the outermost schema.
+    fn schema(&mut self, new: NewSchema, definitions: Option<Map<String, Value>>, depth: usize) -> Planned<'_> {
+        Box::pin(async move {
+            if depth > DEEPEST {
+                return Err(ApiError::conflict(format!("Blocks hold blocks more than {DEEPEST} deep.")));
+            }
+            let NewSchema { mut fields, block_type_id, capabilities, version } = new;
+            let sent = take_object(&mut fields, "definitions");
+            let definitions = definitions.unwrap_or(sent);
+            if !definitions.is_empty() {
+                fields.insert("definitions".into(), Value::Object(definitions.clone()));
+            }
+            let checksum = checksum(&fields);
+            if let Some(&id) = self.made.get(&(checksum.clone(), version.clone())) {
+                return Ok((id, true));
+            }
+            if let Some(existing) = newest(self.store, &checksum, Some(&version)).await? {
+                return Ok((existing.id, false));
+            }
+            let own = own_definitions(&fields, &definitions);
+            fields.shift_remove("definitions");
+            if !own.is_empty() {
+                fields.insert("definitions".into(), Value::Object(own));
+            }
+            let references = take_object(&mut fields, "block_schema_references");
+            let now = self.store.now();
+            let id = self.store.new_id();
+            self.made.insert((checksum.clone(), version.clone()), id);
+            let row = BlockSchema {
+                id,
+                created: now,
+                updated: now,
+                checksum,
+                fields: Json::of(&fields),
+                block_type_id,
+                capabilities: Tags(capabilities),
+                version,
+            };
+            let batch = std::mem::take(&mut self.batch);
+            self.batch = batch.present::<BlockType>(Key::id(block_type_id)).insert(row);
+            self.references(id, &fields, references, definitions, depth).await?;
+            Ok((id, true))
+        })
+    }
+
+    async fn references(
+        &mut self,
+        parent: Uuid,
+        fields: &Map<String, Value>,
+        sent: Map<String, Value>,
+        definitions: Map<String, Value>,
+        depth: usize,
+    ) -> Result<(), ApiError> {
+        let mut linked = HashSet::new();
+        for (name, value) in sent {
+            let entries = match value {
+                Value::Array(entries) => entries,
+                one => vec![one],
+            };
+            for entry in entries {
+                let child = self.child(fields, &name, &entry, &definitions, depth).await?;
+                if !linked.insert((name.clone(), child)) {
+                    continue;
+                }
+                // Times apart keep the order of a list.
+                let now = self.store.now().plus_micros(linked.len() as i64);
+                let row = BlockSchemaReference {
+                    id: self.store.new_id(),
+                    created: now,
+                    updated: now,
+                    name: name.clone(),
+                    parent_block_schema_id: parent,
+                    reference_block_schema_id: child,
+                };
+                self.batch = std::mem::take(&mut self.batch).insert(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The schema that a reference names: one that is there, or one that is made from its definition.
+    async fn child(
+        &mut self,
+        fields: &Map<String, Value>,
+        name: &str,
+        entry: &Value,
+        definitions: &Map<String, Value>,
+        depth: usize,
+    ) -> Result<Uuid, ApiError> {
+        let text = |member: &str| entry.get(member).and_then(Value::as_str).unwrap_or_default();
+        let (slug, checksum) = (text("block_type_slug"), text("block_schema_checksum"));
+        let of_type = self.store.find::<BlockType>(Key::Unique(vec![slug.into()])).await?.ok_or_else(|| {
+            ApiError::conflict(format!(
+                "Cannot create block schema because block type '{slug}' was not found.Did you forget to register the \
+                 block type?"
+            ))
+        })?;
+        if let Some(&id) = self.made.get(&(checksum.to_owned(), NO_VERSION.to_owned())) {
+            return Ok(id);
+        }
+        if let Some(existing) = newest(self.store, checksum, None).await? {
+            let key = Key::id(existing.id);
+            self.batch = std::mem::take(&mut self.batch).present::<BlockSchema>(key);
+            return Ok(existing.id);
+        }
+        let definition = definition_of(fields, name, slug, definitions).ok_or_else(|| {
+            ApiError::conflict(format!(
+                "Unable to create nested block schema for block type '{}' due to missing definition.",
+                of_type.name
+            ))
+        })?;
+        let child = NewSchema {
+            fields: definition.clone(),
+            block_type_id: of_type.id,
+            capabilities: Vec::new(),
+            version: NO_VERSION.into(),
+        };
+        let (id, _) = self.schema(child, Some(definitions.clone()), depth + 1).await?;
+        Ok(id)
+    }
+}
+
+/// The definition of the block that a field holds; of several the one of the block type.
+fn definition_of<'a>(
+    fields: &Map<String, Value>,
+    name: &str,
+    slug: &str,
+    definitions: &'a Map<String, Value>,
+) -> Option<&'a Map<String, Value>> {
+    let mut names = Vec::new();
+    references(fields.get("properties")?.get(name)?, &mut names);
+    let mut named = names.iter().filter_map(|name| definitions.get(name)?.as_object());
+    match names.len() {
+        1 => named.next(),
+        _ => named.find(|definition| definition.get("block_type_slug").and_then(Value::as_str) == Some(slug)),
+    }
+}
