@@ -1,8 +1,6 @@
 //! Work pools and their workers.
 
-use mintaka_core::records::{
-    WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, work_queue, worker,
-};
+use mintaka_core::records::{WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, work_queue, worker};
 use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Store, Time, Versioned};
 use serde_json::json;
 use uuid::Uuid;

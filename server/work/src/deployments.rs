@@ -1,8 +1,8 @@
 //! `/deployments`: making, reading, changing and deleting deployments.
 
 use mintaka_api_filters::{DeploymentFilter, Filters};
-use mintaka_core::records::{Deployment, deployment, deployment_schedule};
 use mintaka_core::records::{BlockDocument, DeploymentSchedule, WorkQueue};
+use mintaka_core::records::{Deployment, deployment, deployment_schedule};
 use mintaka_core::{Change, Direction, Json, Time};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of,
@@ -141,11 +141,8 @@ impl DeploymentsRoot {
         let change = with_queue(ctx, members.change(), &members).await?;
         self.check_blocks(&members).await?;
         // wire: absent parameters count as sent and empty.
-        let change = if members.parameters.is_undefined() {
-            change.set(deployment::parameters, Json::object())
-        } else {
-            change
-        };
+        let change =
+            if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
         let wanted = Upsert {
             flow_id: body.flow_id,
             name: body.name,
@@ -199,9 +196,8 @@ fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
     let (true, MaybeUndefined::Value(schema)) = (enforced, &members.parameter_openapi_schema) else { return Ok(()) };
     let parameters = sent(&members.parameters).flatten().unwrap_or_default();
     let schema = Value::Object(schema.0.clone());
-    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::WithoutDefault).map_err(|invalid| {
-        ApiError::member("parameters", invalid.to_string())
-    })
+    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::WithoutDefault)
+        .map_err(|invalid| ApiError::member("parameters", invalid.to_string()))
 }
 
 /// The schedules of a new deployment: the list, or the one of the 2.x line.
@@ -307,7 +303,12 @@ impl DeploymentsApi {
 
     /// Changes a deployment.
     #[oai(path = "/:id", method = "patch", operation_id = "update_deployment")]
-    async fn update(&self, client: Client, id: Path<Uuid>, body: Input<DeploymentUpdate>) -> Result<NoContent, ApiError> {
+    async fn update(
+        &self,
+        client: Client,
+        id: Path<Uuid>,
+        body: Input<DeploymentUpdate>,
+    ) -> Result<NoContent, ApiError> {
         let members = body.0.members;
         let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| none())?;
         members.checked()?;

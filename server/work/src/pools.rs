@@ -46,8 +46,11 @@ async fn pool_view(ctx: &Ctx, client: &Client, seen: Versioned<WorkPool>) -> Res
         None => None,
         Some(_) => {
             let of_pool = Filter::eq(work_queue::work_pool_id, record.id);
-            let filter = Filter::any(flow_run::state_type, POOL_SLOTS)
-                .and(Filter::has(flow_run::work_queue_id, work_queue::id, of_pool));
+            let filter = Filter::any(flow_run::state_type, POOL_SLOTS).and(Filter::has(
+                flow_run::work_queue_id,
+                work_queue::id,
+                of_pool,
+            ));
             Some(ctx.store.count::<FlowRun>(filter).await?)
         }
     };
@@ -203,9 +206,9 @@ impl WorkPoolsRoot {
         if let Some(variables) = JobVariables::of(&base_job_template) {
             known_blocks(&self.ctx.store, &variables).await?;
             variables.check_defaults().map_err(|invalid| match invalid {
-                Invalid::Values(why) => ApiError::unprocessable(format!(
-                    "Validation failed for work pool's job variable defaults: {why}"
-                )),
+                Invalid::Values(why) => {
+                    ApiError::unprocessable(format!("Validation failed for work pool's job variable defaults: {why}"))
+                }
                 other => ApiError::unprocessable(other.to_string()),
             })?;
         }

@@ -106,7 +106,9 @@ impl WorkQueuesApi {
         let store = &self.ctx.store;
         let queue = match pool_named(store, DEFAULT_AGENT_POOL).await? {
             Some(pool) => queue_named(store, pool.id, &name.0).await?,
-            None => store.first(Query::of(WorkQueue::TABLE).filter(Filter::eq(work_queue::name, name.0.clone()))).await?,
+            None => {
+                store.first(Query::of(WorkQueue::TABLE).filter(Filter::eq(work_queue::name, name.0.clone()))).await?
+            }
         };
         let seen = queue.ok_or_else(|| ApiError::not_found("work queue"))?;
         Ok(Out(queue_view(&self.ctx, seen.record, &QUEUE_SLOTS).await?))
@@ -124,7 +126,12 @@ impl WorkQueuesApi {
 
     /// Changes a queue. A new priority is only written: no other queue moves.
     #[oai(path = "/:id", method = "patch", operation_id = "update_work_queue")]
-    async fn update(&self, client: Client, id: Path<Uuid>, body: Input<WorkQueueUpdate>) -> Result<NoContent, ApiError> {
+    async fn update(
+        &self,
+        client: Client,
+        id: Path<Uuid>,
+        body: Input<WorkQueueUpdate>,
+    ) -> Result<NoContent, ApiError> {
         let edit = body.checked(&client)?;
         match update_queue(&self.ctx.store, id.0, &edit, false).await? {
             QueueEdited::Done => Ok(NoContent),

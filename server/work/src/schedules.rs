@@ -50,7 +50,9 @@ pub struct ScheduleBody {
 /// 422 that names the member.
 pub(crate) fn normal(schedule: &JsonObject, now: Time) -> Result<Json, ApiError> {
     match Schedule::parse(&Value::Object(schedule.0.clone())) {
-        Ok(Schedule::None) => Err(ApiError::member("schedule", "A schedule needs one of `interval`, `cron` and `rrule`")),
+        Ok(Schedule::None) => {
+            Err(ApiError::member("schedule", "A schedule needs one of `interval`, `cron` and `rrule`"))
+        }
         Ok(schedule) => Ok(Json::from(schedule.anchored(now.to_chrono()).to_json())),
         Err(invalid) => {
             let loc = ["body", "schedule", invalid.field].map(str::to_owned).to_vec();

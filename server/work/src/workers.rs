@@ -1,7 +1,7 @@
 //! `/work_pools/…/workers`: processes that take runs of a pool.
 
-use mintaka_api_filters::leaf::{Leaf, TextFilter, TimeFilter};
 use mintaka_api_filters::Operator;
+use mintaka_api_filters::leaf::{Leaf, TextFilter, TimeFilter};
 use mintaka_core::records::{Worker, WorkerStatus, worker};
 use mintaka_core::{Direction, Filter, Time};
 use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Page, View, list};
@@ -63,9 +63,8 @@ fn shown(mut worker: Worker, client: &Client, now: Time) -> View<Worker> {
     if client.is_v2() {
         let patience = Patience::default();
         let interval = worker.heartbeat_interval_seconds.map_or(patience.heartbeat_interval, |seconds| seconds as f64);
-        let alive = worker
-            .last_heartbeat_time
-            .is_some_and(|last| now.seconds_since(last) <= interval * patience.heartbeats);
+        let alive =
+            worker.last_heartbeat_time.is_some_and(|last| now.seconds_since(last) <= interval * patience.heartbeats);
         worker.status = if alive { WorkerStatus::Online } else { WorkerStatus::Offline };
     }
     worker.into()
