@@ -1,0 +1,120 @@
+use serde_json::{Value, json};
+
+use crate::{V2, V3, api};
+
+#[tokio::test]
+async fn flow_runs_are_filtered_as_the_wire_says() {
+    let api = api();
+    let (etl, ml) = (api.flow("etl").await, api.flow("ml").await);
+    let make = async |flow: &str, name: &str, tags: Value, state: Value| {
+        let body = json!({"flow_id": flow, "name": name, "tags": tags, "state": state, "idempotency_key": (name == "gamma").then_some("k")});
+        api.make("/flow_runs/", body).await
+    };
+    let scheduled = json!({"type": "SCHEDULED", "state_details": {"scheduled_time": "2026-03-02T00:00:00Z"}});
+    let alpha = make(&etl, "alpha", json!(["a", "b"]), json!({"type": "RUNNING"})).await;
+    make(&etl, "beta", json!(["b"]), scheduled).await;
+    make(&ml, "gamma", json!([]), json!({"type": "FAILED", "name": "TimedOut"})).await;
+    api.task_run(&alpha, "t", "RUNNING", json!({})).await;
+
+    let everything = ["alpha", "beta", "gamma"];
+    let table: Vec<(Value, &[&str])> = vec![
+        (json!({}), &everything),
+        (json!({"flow_runs": {}}), &everything),
+        (json!({"flow_runs": null}), &everything),
+        (json!({"flow_runs": {"id": {"any_": [alpha]}}}), &["alpha"]),
+        (json!({"flow_runs": {"id": {"not_any_": [alpha]}}}), &["beta", "gamma"]),
+        (json!({"flow_runs": {"id": {"any_": []}}}), &[]),
+        (json!({"flow_runs": {"id": {"not_any_": []}}}), &everything),
+        (json!({"flow_runs": {"name": {"like_": "ALPH"}}}), &["alpha"]),
+        (json!({"flow_runs": {"name": {"like_": "l%H"}}}), &["alpha"]),
+        (json!({"flow_runs": {"name": {"like_": "_eta"}}}), &["beta"]),
+        (json!({"flow_runs": {"name": {"like_": ""}}}), &everything),
+        (json!({"flow_runs": {"tags": {"all_": ["b"]}}}), &["alpha", "beta"]),
+        (json!({"flow_runs": {"tags": {"all_": ["b", "a"]}}}), &["alpha"]),
+        (json!({"flow_runs": {"tags": {"any_": ["a", "z"]}}}), &["alpha"]),
+        (json!({"flow_runs": {"tags": {"any_": []}}}), &[]),
+        (json!({"flow_runs": {"tags": {"all_": []}}}), &everything),
+        (json!({"flow_runs": {"tags": {"is_null_": true}}}), &["gamma"]),
+        (json!({"flow_runs": {"tags": {"operator": "or_", "all_": ["a"], "is_null_": true}}}), &["alpha", "gamma"]),
+        (json!({"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}), &["alpha"]),
+        (json!({"flow_runs": {"state": {"name": {"not_any_": ["TimedOut"]}}}}), &["alpha", "beta"]),
+        (
+            json!({"flow_runs": {"state": {"operator": "or_", "type": {"any_": ["RUNNING"]}, "name": {"any_": ["TimedOut"]}}}}),
+            &["alpha", "gamma"],
+        ),
+        (json!({"flow_runs": {"state": {"operator": "or_", "type": {}, "name": {"any_": ["TimedOut"]}}}}), &["gamma"]),
+        (
+            json!({"flow_runs": {"operator": "or_", "name": {"any_": ["beta"]}, "tags": {"is_null_": true}}}),
+            &["beta", "gamma"],
+        ),
+        (json!({"flow_runs": {"operator": "or_", "name": {"any_": ["beta"]}, "tags": {}}}), &everything),
+        (json!({"flow_runs": {"idempotency_key": {"not_any_": ["other"]}}}), &["gamma"]),
+        (json!({"flow_runs": {"deployment_id": {"is_null_": true}}}), &everything),
+        (json!({"flow_runs": {"expected_start_time": {"after_": "2026-03-02T00:00:00Z"}}}), &["beta"]),
+        (json!({"flow_runs": {"start_time": {"after_": "2026-03-02T00:00:00"}}}), &["beta"]),
+        (json!({"flow_runs": {"created_by": {"is_null_": true}}}), &everything),
+        (json!({"flows": {"name": {"any_": ["ml"]}}}), &["gamma"]),
+        (json!({"flows": {"name": {"any_": ["etl"]}}, "flow_runs": {"tags": {"any_": ["a"]}}}), &["alpha"]),
+        (json!({"task_runs": {}}), &["alpha"]),
+        (json!({"task_runs": {"name": {"any_": ["u"]}}}), &[]),
+        (json!({"deployments": {}}), &[]),
+        (json!({"work_pools": {}}), &[]),
+        (json!({"work_pool_queues": {}}), &[]),
+    ];
+    for (mut body, names) in table {
+        assert_eq!(api.ask("/flow_runs/count", body.clone()).await, names.len(), "{body}");
+        body["sort"] = json!("NAME_ASC");
+        assert_eq!(api.names(V3, "/flow_runs/filter", body.clone()).await, names, "{body}");
+    }
+    let after = json!({"flow_runs": {"start_time": {"after_": "2026-03-02T00:00:00Z"}}});
+    assert_eq!(api.names(V2, "/flow_runs/filter", after).await, [""; 0], "2.x means runs that have started");
+    for refused in [
+        json!([]),
+        json!({"flow_runs": {"state": {"type": {"any_": ["LOST"]}}}}),
+        json!({"flow_runs": {"created_by": {"type_": ["SCHEDULE"]}}}),
+    ] {
+        api.expect(V3, "POST", "/flow_runs/filter", refused, 422).await;
+    }
+}
+
+#[tokio::test]
+async fn task_runs_and_flows_are_filtered_by_what_they_are_related_to() {
+    let api = api();
+    let (etl, ml) = (api.flow("etl").await, api.flow("ml").await);
+    let run = api.flow_run(&etl, "run", "RUNNING").await;
+    let parent = api.task_run(&run, "parent", "RUNNING", json!({})).await;
+    api.task_run(&run, "leaf", "RUNNING", json!({})).await;
+    api.make("/task_runs/", json!({"name": "background", "task_key": "b", "dynamic_key": "1"})).await;
+    api.make("/flow_runs/", json!({"flow_id": ml, "name": "sub", "parent_task_run_id": parent})).await;
+
+    let all = ["background", "leaf", "parent"];
+    let table: Vec<(&str, Value, &[&str])> = vec![
+        (V3, json!({}), &all),
+        (V3, json!({"task_runs": {"flow_run_id": {}}}), &["leaf", "parent"]),
+        (V2, json!({"task_runs": {"flow_run_id": {}}}), &all),
+        (V3, json!({"task_runs": {"flow_run_id": {"is_null_": true, "any_": [run]}}}), &["background"]),
+        (V3, json!({"task_runs": {"flow_run_id": {"any_": [run]}}}), &["leaf", "parent"]),
+        (V3, json!({"task_runs": {"flow_run_id": {"is_null_": null}}}), &all),
+        (V3, json!({"task_runs": {"subflow_runs": {"exists_": true}}}), &["parent"]),
+        (V3, json!({"task_runs": {"subflow_runs": {"exists_": false}}}), &["background", "leaf"]),
+        (V3, json!({"flow_runs": {}}), &["leaf", "parent"]),
+        (V3, json!({"flows": {"name": {"any_": ["ml"]}}}), &[]),
+        (V3, json!({"work_pools": {}}), &all),
+    ];
+    for (agent, mut body, names) in table {
+        body["sort"] = json!("NAME_ASC");
+        assert_eq!(api.names(agent, "/task_runs/filter", body.clone()).await, names, "{agent} {body}");
+    }
+    let flows: Vec<(Value, &[&str])> = vec![
+        (json!({"task_runs": {}}), &["etl"]),
+        (json!({"flow_runs": {"name": {"any_": ["sub"]}}}), &["ml"]),
+        (json!({"flow_runs": {"name": {"any_": ["sub"]}}, "task_runs": {}}), &[]),
+        (json!({"flows": {"deployment": {"is_null_": true}}}), &["etl", "ml"]),
+        (json!({"flows": {"deployment": {"is_null_": false}}}), &[]),
+    ];
+    for (body, names) in flows {
+        assert_eq!(api.names(V3, "/flows/filter", body.clone()).await, names, "{body}");
+    }
+    let parents = json!({"flow_runs": {"parent_flow_run_id": {"any_": [run]}}});
+    assert_eq!(api.names(V3, "/flow_runs/filter", parents).await, ["sub"]);
+}

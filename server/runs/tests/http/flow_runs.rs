@@ -1,0 +1,160 @@
+use serde_json::{Value, json};
+
+use crate::{START, V2, V3, api};
+
+#[tokio::test]
+async fn a_flow_run_is_answered_with_its_state_and_defaults() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let run = api.expect(V3, "POST", "/flow_runs/", json!({"flow_id": flow, "labels": {"team": "x"}}), 201).await;
+    assert_eq!(
+        (&run["state_type"], &run["state"]["type"], &run["state"]["name"]),
+        (&json!("PENDING"), &json!("PENDING"), &json!("Pending"))
+    );
+    assert_eq!(run["state"]["id"], run["state_id"]);
+    assert_eq!(run["state"]["state_details"]["flow_run_id"], run["id"]);
+    assert_eq!(run["labels"], json!({"prefect.flow.id": flow, "team": "x"}));
+    assert!(run["name"].as_str().unwrap().contains('-'), "{}", run["name"]);
+    let defaults = [
+        ("parameters", json!({})),
+        ("context", json!({})),
+        ("job_variables", json!({})),
+        ("tags", json!([])),
+        ("run_count", json!(0)),
+        ("total_run_time", json!(0.0)),
+        ("estimated_run_time", json!(0.0)),
+        ("work_pool_name", Value::Null),
+        ("created_by", Value::Null),
+        ("auto_scheduled", json!(false)),
+        ("expected_start_time", json!(START)),
+        ("start_time", Value::Null),
+    ];
+    for (member, value) in defaults {
+        assert_eq!(run[member], value, "{member}");
+    }
+    assert_eq!(run["empirical_policy"]["resuming"], false);
+    assert!(run.get("sort_time").is_none(), "derived columns are not shown");
+    let read = api.expect(V3, "GET", &format!("/flow_runs/{}", run["id"].as_str().unwrap()), Value::Null, 200).await;
+    assert_eq!(read, run);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_finds_the_first_run() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let body = |name: &str| json!({"flow_id": flow, "name": name, "idempotency_key": "k"});
+    let first = api.expect(V3, "POST", "/flow_runs/", body("one"), 201).await;
+    let second = api.expect(V2, "POST", "/flow_runs/", body("two"), 200).await;
+    assert_eq!((&second["id"], &second["name"]), (&first["id"], &json!("one")));
+    let unknown = json!({"flow_id": uuid::Uuid::nil()});
+    let refused = api.expect(V3, "POST", "/flow_runs/", unknown, 409).await;
+    assert!(refused["detail"].as_str().unwrap().starts_with("Data integrity conflict."));
+    let no_pool = json!({"flow_id": flow, "work_pool_name": "p"});
+    assert_eq!(api.expect(V3, "POST", "/flow_runs/", no_pool, 404).await["detail"], "Work pool \"p\" not found.");
+    let no_queue = json!({"flow_id": flow, "work_pool_name": "p", "work_queue_name": "q"});
+    assert_eq!(
+        api.expect(V3, "POST", "/flow_runs/", no_queue, 404).await["detail"],
+        "Work pool queue 'p/q' not found."
+    );
+}
+
+#[tokio::test]
+async fn an_automation_is_noted_as_creator() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let id = uuid::Uuid::from_u128(7);
+    let request = api.client.post("/api/flow_runs/").header("User-Agent", V3);
+    let request =
+        request.header("Prefect-Automation-ID", id.to_string()).header("Prefect-Automation-Name", "bmlnaHRseQ==");
+    let response = request.body_json(&json!({"flow_id": flow})).send().await;
+    let run: Value = serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap();
+    assert_eq!(run["created_by"], json!({"id": id, "type": "AUTOMATION", "display_value": "nightly"}));
+}
+
+#[tokio::test]
+async fn states_are_proposed_and_judged() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let run = api.flow_run(&flow, "run", "PENDING").await;
+    let path = format!("/flow_runs/{run}/set_state");
+    api.clock.advance_seconds(2.0);
+    let running = api.expect(V3, "POST", &path, json!({"state": {"type": "RUNNING"}}), 201).await;
+    assert_eq!((&running["status"], &running["details"]), (&json!("ACCEPT"), &json!({"type": "accept_details"})));
+    assert_eq!(running["state"]["name"], "Running");
+    api.clock.advance_seconds(3.0);
+    let shown = api.expect(V3, "GET", &format!("/flow_runs/{run}"), Value::Null, 200).await;
+    assert_eq!(
+        (
+            &shown["run_count"],
+            &shown["estimated_run_time"],
+            &shown["total_run_time"],
+            &shown["estimated_start_time_delta"]
+        ),
+        (&json!(1), &json!(3.0), &json!(0.0), &json!(2.0))
+    );
+    let pending = api.expect(V3, "POST", &path, json!({"state": {"type": "PENDING"}}), 200).await;
+    assert_eq!(pending["status"], "ABORT");
+    assert_eq!(
+        pending["details"]["reason"],
+        "This run is in a RUNNING state and cannot transition to a PENDING state."
+    );
+    api.expect(V3, "POST", &path, json!({"state": {"type": "PENDING"}, "force": true}), 201).await;
+    api.expect(V3, "POST", &path, json!({"state": {"type": "LOST"}}), 422).await;
+    api.expect(V3, "POST", &path, json!({}), 422).await;
+    let unknown = format!("/flow_runs/{}/set_state", uuid::Uuid::nil());
+    let told = api.expect(V3, "POST", &unknown, json!({"state": {"type": "RUNNING"}}), 404).await;
+    assert_eq!(told["exception_message"], format!("Flow run with id {} not found", uuid::Uuid::nil()));
+
+    let states = api.expect(V3, "GET", &format!("/flow_run_states/?flow_run_id={run}"), Value::Null, 200).await;
+    let types: Vec<&str> = states.as_array().unwrap().iter().map(|state| state["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["PENDING", "RUNNING", "PENDING"]);
+    let one = states[1]["id"].as_str().unwrap();
+    assert_eq!(api.expect(V3, "GET", &format!("/flow_run_states/{one}"), Value::Null, 200).await, states[1]);
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let run = api.flow_run(&flow, "run", "RUNNING").await;
+    let path = format!("/flow_runs/{run}");
+    let body = json!({"tags": ["x"], "infrastructure_pid": "12", "parameters": {"b": 1, "a": 2}, "empirical_policy": {"retries": 3}});
+    api.expect(V3, "PATCH", &path, body, 204).await;
+    let shown = api.expect(V3, "GET", &path, Value::Null, 200).await;
+    assert_eq!(
+        (&shown["name"], &shown["tags"], &shown["infrastructure_pid"]),
+        (&json!("run"), &json!(["x"]), &json!("12"))
+    );
+    assert_eq!(shown["parameters"].to_string(), r#"{"b":1,"a":2}"#, "order is kept");
+    assert_eq!(shown["empirical_policy"]["retries"], 3);
+    api.expect(V3, "PATCH", &path, json!({"name": "", "infrastructure_pid": null}), 204).await;
+    let shown = api.expect(V3, "GET", &path, Value::Null, 200).await;
+    assert!(!shown["name"].as_str().unwrap().is_empty() && shown["name"] != "run", "an empty name is a new random one");
+    assert_eq!((&shown["infrastructure_pid"], &shown["tags"]), (&Value::Null, &json!(["x"])));
+    let refused = api.expect(V3, "PATCH", &path, json!({"job_variables": {"x": 1}}), 400).await;
+    assert_eq!(refused["detail"], "Job variables for a flow run in state RUNNING cannot be updated");
+    api.expect(V3, "PATCH", &format!("{path}/labels"), json!({"new": true}), 204).await;
+    let shown = api.expect(V3, "GET", &path, Value::Null, 200).await;
+    assert_eq!(shown["labels"], json!({"prefect.flow.id": flow, "new": true}));
+    let unknown = format!("/flow_runs/{}", uuid::Uuid::nil());
+    assert_eq!(api.expect(V3, "PATCH", &unknown, json!({}), 404).await["detail"], "Flow run not found");
+    assert!(
+        api.expect(V3, "PATCH", &format!("{unknown}/labels"), json!({}), 404).await["exception_message"].is_string()
+    );
+}
+
+#[tokio::test]
+async fn flow_runs_are_set_and_deleted_in_bulk() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let (done, open) = (api.flow_run(&flow, "done", "COMPLETED").await, api.flow_run(&flow, "open", "RUNNING").await);
+    let body = json!({"flow_runs": {"name": {"any_": ["open"]}}, "state": {"type": "FAILED"}, "force": true});
+    let set = api.ask("/flow_runs/bulk_set_state", body).await;
+    assert_eq!((&set["results"][0]["flow_run_id"], &set["results"][0]["status"]), (&json!(open), &json!("ACCEPT")));
+    let body = json!({"flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}});
+    assert_eq!(api.ask("/flow_runs/bulk_delete", body).await, json!({"deleted": [open]}));
+    assert_eq!(api.names(V3, "/flow_runs/filter", json!({})).await, ["done"]);
+    api.expect(V3, "DELETE", &format!("/flow_runs/{done}"), Value::Null, 204).await;
+    let again = api.expect(V3, "DELETE", &format!("/flow_runs/{done}"), Value::Null, 404).await;
+    assert_eq!(again, json!({"detail": "Flow run not found"}));
+}

@@ -1,0 +1,120 @@
+//! The resources of runs as clients use them, over a store in memory.
+
+#![allow(clippy::unwrap_used)] // in a test a panic is the report
+
+mod artifacts;
+mod filters;
+mod flow_runs;
+mod flows;
+mod graph;
+mod histories;
+mod inputs;
+mod logs;
+mod task_runs;
+
+use std::sync::Arc;
+
+use mintaka_core::memory::MemoryStore;
+use mintaka_core::{Clock, ManualClock, Store, Time};
+use mintaka_http::{Ctx, Layer, PREFIX, Settings};
+use poem::http::Method;
+use poem::test::TestClient;
+use poem::{Endpoint, IntoEndpoint, Response, Route};
+use poem_openapi::OpenApiService;
+use serde_json::{Value, json};
+
+/// A client of the 2.x line.
+pub(crate) const V2: &str = "prefect/2.20.26 (API 0.8.4)";
+/// A client of the 3.x line.
+pub(crate) const V3: &str = "prefect/3.9.1 (API 0.8.4)";
+/// When the clock of a test stands at its start.
+pub(crate) const START: &str = "2026-03-01T12:00:00.000000Z";
+
+/// A server without a network.
+pub(crate) struct Api<E> {
+    client: TestClient<E>,
+    pub(crate) ctx: Ctx,
+    pub(crate) clock: ManualClock,
+}
+
+/// A server over an empty store, whose clock stands at [`START`].
+pub(crate) fn api() -> Api<impl Endpoint<Output = Response>> {
+    let clock = ManualClock::at(Time::parse(START).unwrap());
+    let backend = Arc::new(MemoryStore::with_clock(Arc::new(clock.clone()) as Arc<dyn Clock>));
+    let store = Store::with_clock(backend, Arc::new(clock.clone()));
+    let ctx = Ctx::new(store, Settings::default());
+    let service = OpenApiService::new(mintaka_api_runs::apis(&ctx), "test", "1");
+    let routes = Route::new().nest(PREFIX, service).into_endpoint();
+    Api { client: TestClient::new(Layer::new(routes, Vec::new())), ctx, clock }
+}
+
+/// What came back: status, JSON if it is, text, and headers by name.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) json: Value,
+    pub(crate) text: String,
+    pub(crate) headers: poem::http::HeaderMap,
+}
+
+impl<E: Endpoint<Output = Response>> Api<E> {
+    pub(crate) async fn call(&self, agent: &str, method: &str, path: &str, body: Value) -> Answer {
+        let method: Method = method.parse().unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut request = self.client.request(method, format!("{PREFIX}{path}")).header("User-Agent", agent);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            request = request.query(name, &value);
+        }
+        let request = if body.is_null() { request } else { request.body_json(&body) };
+        let response = request.send().await.0;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.into_body().into_string().await.unwrap();
+        Answer { status, json: serde_json::from_str(&text).unwrap_or_default(), text, headers }
+    }
+
+    /// The JSON of an answer that must have this status.
+    pub(crate) async fn expect(&self, agent: &str, method: &str, path: &str, body: Value, status: u16) -> Value {
+        let answer = self.call(agent, method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        answer.json
+    }
+
+    /// A POST of a 3.x client that must be answered with 200.
+    pub(crate) async fn ask(&self, path: &str, body: Value) -> Value {
+        self.expect(V3, "POST", path, body, 200).await
+    }
+
+    /// A POST of a 3.x client that must make something; its id.
+    pub(crate) async fn make(&self, path: &str, body: Value) -> String {
+        id_of(&self.expect(V3, "POST", path, body, 201).await)
+    }
+
+    /// A new flow.
+    pub(crate) async fn flow(&self, name: &str) -> String {
+        self.make("/flows/", json!({"name": name})).await
+    }
+
+    /// A new flow run in a state of this type.
+    pub(crate) async fn flow_run(&self, flow: &str, name: &str, state: &str) -> String {
+        self.make("/flow_runs/", json!({"flow_id": flow, "name": name, "state": {"type": state}})).await
+    }
+
+    /// A new task run in a state of this type.
+    pub(crate) async fn task_run(&self, flow_run: &str, name: &str, state: &str, inputs: Value) -> String {
+        let body = json!({
+            "flow_run_id": flow_run, "name": name, "task_key": name, "dynamic_key": "0",
+            "state": {"type": state}, "task_inputs": inputs,
+        });
+        self.make("/task_runs/", body).await
+    }
+
+    /// The names of what a POST lists.
+    pub(crate) async fn names(&self, agent: &str, path: &str, body: Value) -> Vec<String> {
+        let answer = self.expect(agent, "POST", path, body, 200).await;
+        answer.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The id of what was answered.
+pub(crate) fn id_of(answer: &Value) -> String {
+    answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
+}
