@@ -6,11 +6,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::SecondsFormat;
-use mintaka_core::records::{Deployment, Event, EventResource, Flow, FlowRun, StateType, TaskRun, WorkPool, WorkQueue};
+use mintaka_core::records::{Deployment, Flow, FlowRun, StateType, TaskRun, WorkPool, WorkQueue};
 use mintaka_core::{Error, Json, Record, Store, Time};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::events::{Labels, NewEvent, RESOURCE_NAME};
 use crate::state::State;
 
 /// Longer messages are shortened to about so many characters.
@@ -116,102 +117,60 @@ pub async fn related(store: &Store, run: &FlowRun) -> Result<Related, Error> {
     Ok(Related { of })
 }
 
-/// The event of a flow run that has entered `validated`, and one row for each resource that it is about.
-pub fn flow_run_event(
-    run: &FlowRun,
-    related: &Related,
-    initial: Option<&State>,
-    validated: &State,
-    received: Time,
-) -> (Event, Vec<EventResource>) {
-    let resource = json!({
-        "prefect.resource.id": format!("prefect.flow-run.{}", run.id),
-        "prefect.resource.name": run.name,
-        "prefect.run-count": run.run_count.to_string(),
-        "prefect.state-message": cut(validated.message.as_deref().unwrap_or_default()),
-        "prefect.state-name": validated.name,
-        "prefect.state-timestamp": validated.timestamp.to_chrono().to_rfc3339_opts(SecondsFormat::Micros, false),
-        "prefect.state-type": validated.r#type,
-    });
-    let related = related_resources(run, related);
-    let resources = std::iter::once(&resource)
-        .chain(&related)
-        .enumerate()
-        .map(|(ordinal, resource)| EventResource {
-            occurred: validated.timestamp,
-            event_id: validated.id,
-            ordinal: ordinal as i64,
-            resource_id: label(resource, "prefect.resource.id"),
-            resource_role: label(resource, "prefect.resource.role"),
-            resource: Json::of(resource),
-        })
-        .collect();
-    let event = Event {
-        occurred: validated.timestamp,
-        id: validated.id,
-        event: format!("prefect.flow-run.{}", validated.name),
-        resource_id: label(&resource, "prefect.resource.id"),
-        resource: Json::from(resource),
-        related: Json::from(Value::Array(related)),
-        payload: Json::from(json!({
-            "intended": {"from": initial.map(|s| s.r#type), "to": validated.r#type},
-            "initial_state": initial.map(state_payload),
-            "validated_state": state_payload(validated),
-        })),
-        received,
-        follows: initial.filter(|s| follows_closely(s.timestamp, validated.timestamp)).map(|s| s.id),
-        writer: 0,
-        seq: 0,
-    };
-    (event, resources)
+/// The event of a flow run that has entered `validated`.
+pub fn flow_run_event(run: &FlowRun, related: &Related, initial: Option<&State>, validated: &State) -> NewEvent {
+    let timestamp = validated.timestamp.to_chrono().to_rfc3339_opts(SecondsFormat::Micros, false);
+    let resource = Labels::resource(format!("prefect.flow-run.{}", run.id))
+        .with(RESOURCE_NAME, run.name.as_str())
+        .with("prefect.run-count", run.run_count.to_string())
+        .with("prefect.state-message", cut(validated.message.as_deref().unwrap_or_default()))
+        .with("prefect.state-name", validated.name.as_str())
+        .with("prefect.state-timestamp", timestamp)
+        .with("prefect.state-type", validated.r#type.as_str());
+    let name = format!("prefect.flow-run.{}", validated.name);
+    let mut event = NewEvent::new(validated.id, validated.timestamp, name, resource);
+    event.related = related_resources(run, related);
+    event.payload.insert("intended".into(), json!({"from": initial.map(|s| s.r#type), "to": validated.r#type}));
+    event.payload.insert("initial_state".into(), initial.map(state_payload).into());
+    event.payload.insert("validated_state".into(), state_payload(validated));
+    event.follows = initial.filter(|s| follows_closely(s.timestamp, validated.timestamp)).map(|s| s.id);
+    event
 }
 
 fn follows_closely(before: Time, after: Time) -> bool {
     after.micros().abs_diff(before.micros()) < TIGHT.as_micros() as u64
 }
 
-fn label(resource: &Value, name: &str) -> String {
-    resource[name].as_str().unwrap_or_default().to_owned()
-}
-
-fn related_resources(run: &FlowRun, related: &Related) -> Vec<Value> {
-    let mut resources: Vec<Value> = Vec::new();
+fn related_resources(run: &FlowRun, related: &Related) -> Vec<Labels> {
+    let mut resources: Vec<Labels> = Vec::new();
     let mut tags: BTreeSet<&str> = run.tags.0.iter().map(String::as_str).collect();
     for (kind, id, named) in &related.of {
         tags.extend(named.tags.iter().map(String::as_str));
-        let mut resource = json!({
-            "prefect.resource.id": format!("prefect.{kind}.{id}"),
-            "prefect.resource.role": kind,
-            "prefect.resource.name": named.name,
-        });
+        let mut resource =
+            Labels::related(format!("prefect.{kind}.{id}"), kind).with(RESOURCE_NAME, named.name.as_str());
         if let Some(pool_type) = &named.pool_type {
-            resource["prefect.work-pool.type"] = pool_type.as_str().into();
+            resource = resource.with("prefect.work-pool.type", pool_type.as_str());
         }
         resources.push(resource);
     }
-    resources.extend(
-        tags.into_iter()
-            .map(|tag| json!({"prefect.resource.id": format!("prefect.tag.{tag}"), "prefect.resource.role": "tag"})),
-    );
+    resources.extend(tags.into_iter().map(|tag| Labels::related(format!("prefect.tag.{tag}"), "tag")));
     resources.extend(run.created_by.as_ref().and_then(creator));
     resources
 }
 
 /// Who created the run; a schedule is not named.
-fn creator(created_by: &Json) -> Option<Value> {
+fn creator(created_by: &Json) -> Option<Labels> {
     let created_by = created_by.value();
     let kind = match created_by["type"].as_str()? {
         "DEPLOYMENT" => "deployment",
         "AUTOMATION" => "automation",
         _ => return None,
     };
-    let id = created_by["id"].as_str().unwrap_or("None");
-    let mut resource =
-        json!({"prefect.resource.id": format!("prefect.{kind}.{id}"), "prefect.resource.role": "creator"});
-    if let Some(name) = created_by["display_value"].as_str().filter(|name| !name.is_empty()) {
-        resource["prefect.resource.name"] = name.into();
-    }
-    Some(resource)
+    let resource = Labels::related(format!("prefect.{kind}.{}", created_by["id"].as_str()?), "creator");
+    Some(match created_by["display_value"].as_str().filter(|name| !name.is_empty()) {
+        Some(name) => resource.with(RESOURCE_NAME, name),
+        None => resource,
+    })
 }
 
 fn state_payload(state: &State) -> Value {

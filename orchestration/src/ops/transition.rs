@@ -7,7 +7,7 @@ use mintaka_core::{Batch, Change, Col, Conflict, Error, Json, Outcome, Record, S
 use uuid::Uuid;
 
 use crate::error::OpError;
-use crate::rules::{Moment, Run, Unjudgeable, Verdict};
+use crate::rules::{Moment, Run, Unjudgeable};
 use crate::state::{State, StateDetails, kind_of};
 use crate::verdict::{Details, Status};
 
@@ -28,9 +28,10 @@ pub struct Transitioned {
 }
 
 impl Transitioned {
-    pub(super) fn of<R>(verdict: Verdict<R>, initial: Option<State>) -> Transitioned {
-        let wrote = verdict.state.is_some();
-        Transitioned { status: verdict.status, state: verdict.state.or(initial), details: verdict.details, wrote }
+    /// What a verdict says, about a run that was in `initial`.
+    pub(super) fn of(status: Status, details: Details, written: Option<State>, initial: Option<State>) -> Transitioned {
+        let wrote = written.is_some();
+        Transitioned { status, state: written.or(initial), details, wrote }
     }
 }
 

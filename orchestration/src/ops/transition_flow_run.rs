@@ -1,6 +1,6 @@
 //! Transitions of flow runs.
 
-use mintaka_core::records::{FlowRun, FlowRunInput, StateType, TaskRun, task_run};
+use mintaka_core::records::{FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
 use mintaka_core::{Batch, Filter, Key, Store, Versioned};
 use uuid::Uuid;
 
@@ -53,12 +53,13 @@ async fn attempt(
 
     let mut batch = Batch::new().version(&seen);
     batch = write(store, batch, &mut verdict, initial.as_ref(), by).await?;
-    let mut change = difference(seen.record, verdict.run.clone());
+    let mut change = difference(seen.record, verdict.run);
     if !change.is_empty() {
-        change = change.set(mintaka_core::records::flow_run::updated, moment.now);
+        change = change.set(flow_run::updated, moment.now);
     }
     batch = batch.update::<FlowRun>(Key::id(id), change);
-    commit(store, batch, Transitioned::of(verdict, initial)).await
+    let answer = Transitioned::of(verdict.status, verdict.details, verdict.state, initial);
+    commit(store, batch, answer).await
 }
 
 /// Adds to a batch all that a judged transition of a flow run writes, but for the row of the run itself.
@@ -82,8 +83,7 @@ pub(super) async fn write(
             (Effect::MirrorToParentTask, Some(state)) => mirror(store, batch, run, state, by).await?,
             (Effect::Emit, Some(state)) => {
                 let related = flow_run_event::related(store, run).await?;
-                let (event, resources) = flow_run_event::flow_run_event(run, &related, initial, state, now);
-                resources.into_iter().fold(batch.insert_or_skip(event), Batch::insert_or_skip)
+                flow_run_event::flow_run_event(run, &related, initial, state).add_to(batch, now)
             }
             (Effect::DeleteInputs(keys), _) => keys.iter().fold(batch, |batch, key| {
                 batch.delete::<FlowRunInput>(Key::Unique(vec![run.id.into(), key.as_str().into()]))

@@ -48,8 +48,8 @@ async fn attempt(
     let initial = state_of_task_run(store, &seen).await?;
     let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, force, by).await?;
     let batch = judged.write(store, Batch::new());
-    let (verdict, batch) = judged.update(seen, batch, store.now());
-    commit(store, batch, Transitioned::of(verdict, initial)).await
+    let (answer, batch) = judged.update(seen, initial, batch, store.now());
+    commit(store, batch, answer).await
 }
 
 /// A judged transition of a task run, and what its rules looked at.
@@ -124,15 +124,22 @@ impl Judged {
         batch
     }
 
-    /// Adds to a batch the change of the run as it was seen, guarded by its version.
-    fn update(self, seen: Versioned<TaskRun>, batch: Batch, now: Time) -> (Verdict<TaskRun>, Batch) {
+    /// Adds to a batch the change of the run as it was seen, guarded by its version; and says what became of it.
+    fn update(
+        self,
+        seen: Versioned<TaskRun>,
+        initial: Option<State>,
+        batch: Batch,
+        now: Time,
+    ) -> (Transitioned, Batch) {
+        let Verdict { status, details, state, run, .. } = self.verdict;
         let batch = batch.version(&seen);
         let key = Key::id(seen.id);
-        let mut change = difference(seen.record, self.verdict.run.clone());
+        let mut change = difference(seen.record, run);
         if !change.is_empty() {
             change = change.set(task_run::updated, now);
         }
-        (self.verdict, batch.update::<TaskRun>(key, change))
+        (Transitioned::of(status, details, state, initial), batch.update::<TaskRun>(key, change))
     }
 }
 
@@ -149,7 +156,7 @@ pub(super) async fn force_task_run(
     let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, true, by).await?;
     also(&mut judged.verdict.run);
     let batch = judged.write(store, batch);
-    Ok(judged.update(seen, batch, store.now()).1)
+    Ok(judged.update(seen, initial, batch, store.now()).1)
 }
 
 /// The newest state that is cached under a key and has not expired.
