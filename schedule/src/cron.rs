@@ -49,7 +49,7 @@ impl Cron {
             .year(Year::Required)
             .dom_and_dow(!day_or)
             .build()
-            .parse(&plain_pattern(text).ok_or_else(invalid)?)
+            .parse(&plain_pattern(text, day_or).ok_or_else(invalid)?)
             .map_err(|_| invalid())?;
         Ok(Cron { text: text.clone(), timezone, day_or, search })
     }
@@ -92,7 +92,7 @@ const DAY_OF_WEEK: Field = Field { least: 0, greatest: 6, names: DAYS };
 const YEAR: Field = Field { least: 1970, greatest: 2099, names: &[] };
 
 /// The expression with seconds first, every field a plain list; `None` if it is malformed.
-fn plain_pattern(text: &str) -> Option<String> {
+fn plain_pattern(text: &str, day_or: bool) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let text = match text.as_str() {
         "@yearly" | "@annually" => "0 0 1 1 *",
@@ -103,22 +103,16 @@ fn plain_pattern(text: &str) -> Option<String> {
         other => other,
     };
     let fields: Vec<&str> = text.split_whitespace().collect();
-    let (days, seconds, years) = match fields[..] {
-        [_, _, _, _, _] => (&fields[..5], "0", "*"),
-        [_, _, _, _, _, seconds] => (&fields[..5], seconds, "*"),
-        [_, _, _, _, _, seconds, years] => (&fields[..5], seconds, years),
+    let (seconds, years) = match fields[..] {
+        [_, _, _, _, _] => ("0", "*"),
+        [_, _, _, _, _, seconds] => (seconds, "*"),
+        [_, _, _, _, _, seconds, years] => (seconds, years),
         _ => return None,
     };
-    Some(format!(
-        "{} {} {} {} {} {} {}",
-        MINUTE.list(seconds)?,
-        MINUTE.list(days[0])?,
-        HOUR.list(days[1])?,
-        day_of_month(days[2])?,
-        MONTH.list(days[3])?,
-        day_of_week(days[4])?,
-        YEAR.list(years)?,
-    ))
+    let (of_month, of_week) = days(fields[2], fields[4], day_or)?;
+    let (seconds, minutes) = (MINUTE.list(seconds, true)?, MINUTE.list(fields[0], true)?);
+    let (hours, months, years) = (HOUR.list(fields[1], true)?, MONTH.list(fields[3], true)?, YEAR.list(years, true)?);
+    Some(format!("{seconds} {minutes} {hours} {of_month} {months} {of_week} {years}"))
 }
 
 impl Field {
@@ -143,72 +137,75 @@ impl Field {
             None => (self.value(range)?, self.value(range)?),
         };
         let span = self.greatest - self.least + 1;
+        // `7-7` is the whole cycle, as `sun-sun` is every day.
+        let (first, last) =
+            if first == last && range.contains('-') { (self.least, self.greatest) } else { (first, last) };
         let length = if first <= last { last - first } else { last + span - first };
         Some((0..=length).step_by(step).map(|n| self.least + (first - self.least + n) % span).collect())
     }
 
-    /// The items as one plain list; `*` if it holds every value.
-    fn list(&self, text: &str) -> Option<String> {
+    /// The items as one plain list; `*` if it holds every value and `may_be_star`.
+    fn list(&self, text: &str, may_be_star: bool) -> Option<String> {
         let mut values = text.split(',').map(|item| self.item(item)).collect::<Option<Vec<_>>>()?.concat();
         values.sort_unstable();
         values.dedup();
-        if values.len() == usize::from(self.greatest - self.least + 1) {
+        if text == "*" || (may_be_star && values.len() == usize::from(self.greatest - self.least + 1)) {
             return Some("*".into());
         }
         Some(values.iter().map(u16::to_string).collect::<Vec<_>>().join(","))
     }
 }
 
-/// Items that croner takes as they are, and plain ones.
-fn mixed(field: &Field, text: &str, special: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let (specials, plain): (Vec<&str>, Vec<&str>) = text.split(',').partition(|item| special(item).is_some());
-    let mut parts: Vec<String> = specials.into_iter().filter_map(special).collect();
-    if !plain.is_empty() {
-        let list = field.list(&plain.join(","))?;
-        if list == "*" {
-            return Some(list);
+/// Days of the month and of the week as plain lists. Only a star leaves the choice to the other field: a list of all
+/// days is a choice of its own, unless there is a star in the other field.
+fn days(of_month: &str, of_week: &str, day_or: bool) -> Option<(String, String)> {
+    let star = |text: &str| if text == "?" { "*".to_owned() } else { text.to_owned() };
+    let (of_month, of_week) = (star(of_month), star(of_week));
+    let nth = of_week.split(',').map(nth_day_of_week).collect::<Option<Vec<String>>>();
+    let week = match &nth {
+        Some(nth) => nth.join(","),
+        None => {
+            let items: Vec<String> = of_week.split(',').map(seventh_day).collect();
+            DAY_OF_WEEK.list(&items.join(","), of_month.contains('*'))?
         }
-        parts.push(list);
-    }
-    Some(parts.join(","))
-}
-
-fn day_of_month(text: &str) -> Option<String> {
-    if text == "?" {
-        return Some("*".into());
-    }
-    mixed(&DAY_OF_MONTH, text, |item| (item == "l").then(|| "L".into()))
-}
-
-fn day_of_week(text: &str) -> Option<String> {
-    if text == "?" {
-        return Some("*".into());
-    }
-    let day = |text: &str| if text == "7" { Some(0) } else { DAY_OF_WEEK.value(text) };
-    let special = |item: &str| {
-        if let Some(last) = item.strip_prefix('l') {
-            return day(last).map(|day| format!("{day}#L"));
-        }
-        let (name, nth) = item.split_once('#')?;
-        let nth = nth.parse::<u8>().ok().filter(|nth| (1..=5).contains(nth))?;
-        day(name).map(|day| format!("{day}#{nth}"))
     };
-    // Sunday is 0 and 7; as the end of a range it is the day after Saturday.
-    let plain: Vec<String> = text
-        .split(',')
-        .map(|item| match item.split_once('/') {
-            Some((range, step)) => format!("{}/{step}", seventh_day(range)),
-            None => seventh_day(item),
-        })
-        .collect();
-    mixed(&DAY_OF_WEEK, &plain.join(","), special)
+    // Of *either* a day of the month *or* the second Friday, the clients' library keeps the Friday.
+    if nth.is_some() && day_or {
+        day_of_month(&of_month, true)?;
+        return Some(("*".into(), week));
+    }
+    Some((day_of_month(&of_month, of_week.contains('*'))?, week))
 }
 
-fn seventh_day(range: &str) -> String {
+fn day_of_month(text: &str, may_be_star: bool) -> Option<String> {
+    let (last, plain): (Vec<&str>, Vec<&str>) = text.split(',').partition(|item| *item == "l");
+    if last.is_empty() {
+        return DAY_OF_MONTH.list(text, may_be_star);
+    }
+    if plain.is_empty() {
+        return Some("L".into());
+    }
+    let list = DAY_OF_MONTH.list(&plain.join(","), may_be_star)?;
+    Some(if list == "*" { list } else { format!("{list},L") })
+}
+
+/// `5#2` and `L5`, as croner writes them; `None` for anything else.
+fn nth_day_of_week(item: &str) -> Option<String> {
+    let day = |text: &str| if text == "7" { Some(0) } else { DAY_OF_WEEK.value(text) };
+    if let Some(last) = item.strip_prefix('l') {
+        return day(last).map(|day| format!("{day}#L"));
+    }
+    let (name, nth) = item.split_once('#')?;
+    let nth = nth.parse::<u8>().ok().filter(|nth| (1..=5).contains(nth))?;
+    day(name).map(|day| format!("{day}#{nth}"))
+}
+
+/// Sunday is 0 and 7; as the end of a range it is the day after Saturday.
+fn seventh_day(item: &str) -> String {
+    let (range, step) = item.split_at(item.find('/').unwrap_or(item.len()));
+    let day = |text: &str| if text == "7" { "0".to_owned() } else { text.to_owned() };
     match range.split_once('-') {
-        Some((first, "7")) => format!("{}-0", if first == "7" { "0" } else { first }),
-        Some(("7", last)) => format!("0-{last}"),
-        _ if range == "7" => "0".into(),
-        _ => range.into(),
+        Some((first, last)) => format!("{}-{}{step}", day(first), day(last)),
+        None => format!("{}{step}", day(range)),
     }
 }

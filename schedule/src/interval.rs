@@ -13,9 +13,9 @@ const MAX_INTERVAL: i64 = DAY * 1_000_000;
 
 /// Every so many seconds from an anchor.
 ///
-/// Whole days of the interval are added on the wall clock of the time zone, so that a daily run keeps its hour when
-/// the clock changes; what remains is elapsed time. The `k`th date is `k` steps from the anchor, and not one step from
-/// the date before, so an hour that the clock skips moves that date alone.
+/// Whole days are added on the wall clock of the time zone, so that a daily run keeps its hour when the clock changes;
+/// an interval of anything else is elapsed time. The `k`th date is `k` steps from the anchor, and not one step from the
+/// date before, so an hour that the clock skips moves that date alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interval {
     /// Microseconds, above 0.
@@ -88,15 +88,12 @@ impl Interval {
 
     /// The `k`th date; `None` beyond the calendar.
     fn date(&self, zone: Tz, anchor: DateTime<Utc>, k: i64) -> Option<DateTime<Tz>> {
-        let (days, rest) = (self.micros / DAY, self.micros % DAY);
-        let elapsed = TimeDelta::microseconds(rest.checked_mul(k)?);
-        let start = if days == 0 {
-            anchor.with_timezone(&zone)
-        } else {
-            let wall = anchor.with_timezone(&zone).naive_local();
-            localise(zone, wall.checked_add_signed(TimeDelta::try_days(days.checked_mul(k)?)?)?, Gap::Later).0
-        };
-        start.checked_add_signed(elapsed)
+        let step = self.micros.checked_mul(k)?;
+        if self.micros % DAY != 0 {
+            return anchor.with_timezone(&zone).checked_add_signed(TimeDelta::microseconds(step));
+        }
+        let wall = anchor.with_timezone(&zone).naive_local().checked_add_signed(TimeDelta::try_days(step / DAY)?)?;
+        Some(localise(zone, wall, Gap::Later).0)
     }
 }
 

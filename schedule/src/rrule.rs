@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
@@ -51,6 +51,11 @@ impl RRule {
     }
 }
 
+const DAY: i64 = 86_400;
+
+/// Times that are looked at in vain before a rule counts as one that never comes.
+const MAX_IN_VAIN: usize = 1_000_000;
+
 /// The rules and dates of a text, on the wall clock.
 #[derive(Clone, Debug, PartialEq)]
 struct Set {
@@ -75,6 +80,18 @@ struct Rule {
     step: Option<TimeDelta>,
     /// Whether every step is one date.
     plain: bool,
+    /// Of a rule by the hour, minute or second that is not plain: how times of a day are chosen.
+    times: Option<Times>,
+}
+
+/// The times of day of a rule by the hour, minute or second: those that its parts allow, on a step of the rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Times {
+    /// Seconds of the rule's unit.
+    unit: i64,
+    hours: Vec<u32>,
+    minutes: Vec<u32>,
+    seconds: Vec<u32>,
 }
 
 impl Set {
@@ -137,7 +154,8 @@ impl Set {
 impl Rule {
     fn read(text: &str, start: NaiveDateTime) -> Result<Rule, String> {
         let (mut parts, mut frequency, mut interval) = (Vec::new(), None, 1u16);
-        let mut rule = Rule { start, parts: String::new(), count: None, until: None, step: None, plain: true };
+        let mut rule =
+            Rule { start, parts: String::new(), count: None, until: None, step: None, plain: true, times: None };
         for part in text.split(';').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').ok_or("a part of a rule is `NAME=value`")?;
             let number = || format!("invalid '{name}': {value}");
@@ -165,6 +183,14 @@ impl Rule {
             other => return Err(format!("invalid 'FREQ': {other}")),
         };
         rule.step = unit.map(|seconds| TimeDelta::seconds(seconds * i64::from(interval)));
+        if !rule.plain && unit.is_some_and(|seconds| seconds < DAY) {
+            // Its days are those of a daily rule; the rest of it chooses times of those days.
+            rule.times = Some(Times::read(&parts, unit.unwrap_or(1), start)?);
+            parts.retain(|part| {
+                !["FREQ=", "INTERVAL=", "BYHOUR=", "BYMINUTE=", "BYSECOND="].iter().any(|name| part.starts_with(name))
+            });
+            parts.push("FREQ=DAILY");
+        }
         rule.parts = parts.join(";");
         rule.iterate(start)?;
         Ok(rule)
@@ -181,6 +207,9 @@ impl Rule {
     /// The wall times from `from` on. What lies before is jumped over where the steps are of one length, so that a
     /// rule by the minute does not replay the years since it began.
     fn walls(&self, from: NaiveDateTime) -> Walls {
+        if let (Some(times), Some(step)) = (&self.times, self.step) {
+            return self.bounded(self.count, Box::new(self.walls_of_days(times.clone(), step, from)), from);
+        }
         let (mut start, mut count) = (self.start, self.count);
         if let Some(step) = self.step.filter(|_| self.plain || count.is_none()) {
             // One step is left before the window: a step with parts may begin before it and reach into it.
@@ -192,17 +221,92 @@ impl Rule {
                 count = count.map(|count| count.saturating_sub(skipped));
             }
         }
-        let until = self.until;
         match self.iterate(start) {
-            Ok(dates) => Box::new(
-                dates
-                    .take(count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX)))
-                    .map(|date| date.naive_utc())
-                    .take_while(move |wall| until.is_none_or(|until| *wall <= until))
-                    .skip_while(move |wall| *wall < from),
-            ),
+            Ok(dates) => self.bounded(count, Box::new(dates.map(|date| date.naive_utc())), from),
             Err(_) => Box::new(std::iter::empty()),
         }
+    }
+
+    /// The first `count` of these wall times up to the end of the rule, without those before `from`.
+    fn bounded(&self, count: Option<u64>, walls: Walls, from: NaiveDateTime) -> Walls {
+        let count = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let until = self.until;
+        Box::new(
+            walls
+                .take(count)
+                .take_while(move |wall| until.is_none_or(|until| *wall <= until))
+                .skip_while(move |wall| *wall < from),
+        )
+    }
+
+    /// The wall times of a rule by the hour, minute or second, day by day.
+    fn walls_of_days(
+        &self,
+        times: Times,
+        step: TimeDelta,
+        from: NaiveDateTime,
+    ) -> impl Iterator<Item = NaiveDateTime> + 'static {
+        let start = self.start;
+        // A count begins with the rule.
+        let first = if self.count.is_some() { start } else { start.max(from - TimeDelta::days(1)) };
+        let days = self.iterate(first.date().and_time(chrono::NaiveTime::MIN)).into_iter().flatten();
+        let mut in_vain = 0usize;
+        days.map(|day| day.naive_utc())
+            .map_while(move |day| {
+                let found = times.on(day, start, step);
+                in_vain = if found.is_empty() { in_vain + times.len() } else { 0 };
+                (in_vain < MAX_IN_VAIN).then_some(found)
+            })
+            .flatten()
+    }
+}
+
+impl Times {
+    /// From the parts of a rule whose unit is so many seconds.
+    fn read(parts: &[&str], unit: i64, start: NaiveDateTime) -> Result<Times, String> {
+        if parts.iter().any(|part| part.starts_with("BYSETPOS=")) {
+            return Err("BYSETPOS needs FREQ=DAILY or longer".into());
+        }
+        let list = |name: &str, count: u32, default: Option<u32>| -> Result<Vec<u32>, String> {
+            let Some(values) = parts.iter().find_map(|part| part.strip_prefix(name)) else {
+                return Ok(default.map_or_else(|| (0..count).collect(), |value| vec![value]));
+            };
+            let read = |text: &str| text.parse().ok().filter(|n| *n < count).ok_or(format!("invalid '{name}{values}'"));
+            let mut values: Vec<u32> = values.split(',').map(read).collect::<Result<_, _>>()?;
+            values.sort_unstable();
+            values.dedup();
+            Ok(values)
+        };
+        Ok(Times {
+            unit,
+            hours: list("BYHOUR=", 24, None)?,
+            minutes: list("BYMINUTE=", 60, (unit > 60).then_some(start.minute()))?,
+            seconds: list("BYSECOND=", 60, (unit > 1).then_some(start.second()))?,
+        })
+    }
+
+    /// How many times of a day there are to look at.
+    fn len(&self) -> usize {
+        self.hours.len() * self.minutes.len() * self.seconds.len()
+    }
+
+    /// The times of a day that lie in a step of the rule and not before its start. Steps are counted in whole units: all
+    /// chosen minutes of an hour belong to the step of an hourly rule.
+    fn on(&self, day: NaiveDateTime, start: NaiveDateTime, step: TimeDelta) -> Vec<NaiveDateTime> {
+        let unit_of = |wall: NaiveDateTime| wall.and_utc().timestamp().div_euclid(self.unit);
+        let interval = step.num_seconds() / self.unit;
+        let mut found = Vec::new();
+        for hour in &self.hours {
+            for minute in &self.minutes {
+                for second in &self.seconds {
+                    let wall = day + TimeDelta::seconds(i64::from(hour * 3_600 + minute * 60 + second));
+                    if wall >= start && (unit_of(wall) - unit_of(start)) % interval == 0 {
+                        found.push(wall);
+                    }
+                }
+            }
+        }
+        found
     }
 }
 

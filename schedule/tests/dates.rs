@@ -92,6 +92,11 @@ fn cron_follows_the_wall_clock() {
         (json!({"cron": "0 0 * * mon-FRI"}), "2023-01-14T03:04:05Z", vec!["2023-01-16 00:00:00+00:00"]),
         (json!({"cron": "0 0 * * 5#2"}), "2023-01-10T03:04:05Z", vec!["2023-01-13 00:00:00+00:00"]),
         (json!({"cron": "0 0 * * L5"}), "2023-01-10T03:04:05Z", vec!["2023-01-27 00:00:00+00:00"]),
+        // A list of all days is a choice; a star leaves it to the other field.
+        (json!({"cron": "0 0 */1 * 5"}), "2023-01-10T03:04:05Z", vec!["2023-01-11 00:00:00+00:00"]),
+        (json!({"cron": "0 0 * * 5"}), "2023-01-10T03:04:05Z", vec!["2023-01-13 00:00:00+00:00"]),
+        (json!({"cron": "0 0 8 * 5#2"}), "2023-02-05T03:04:05Z", vec!["2023-02-10 00:00:00+00:00"]),
+        (json!({"cron": "0 0 1 7-7 *"}), "2023-01-10T03:04:05Z", vec!["2023-02-01 00:00:00+00:00"]),
         (json!({"cron": "0 0 ? * *"}), "2023-01-10T03:04:05Z", vec!["2023-01-11 00:00:00+00:00"]),
         (
             json!({"cron": "0 22-2 * * *"}),
@@ -145,7 +150,7 @@ fn intervals_of_days_keep_the_hour_and_shorter_ones_count_seconds() {
             json!({"interval": 129600, "anchor_date": "2023-03-10T14:00:00Z", "timezone": NEW_YORK}),
             "2023-03-10T00:00:00Z",
             // Dates before the anchor count too.
-            vec!["2023-03-10 09:00:00-05:00", "2023-03-11 21:00:00-05:00", "2023-03-13 09:00:00-04:00"],
+            vec!["2023-03-10 09:00:00-05:00", "2023-03-11 21:00:00-05:00", "2023-03-13 10:00:00-04:00"],
         ),
         (
             json!({"interval": 86400, "anchor_date": "2023-03-20T14:00:00Z", "timezone": NEW_YORK}),
@@ -241,6 +246,23 @@ fn recurrence_rules_follow_the_wall_clock() {
             "2023-01-10T03:04:05Z",
             vec!["2023-01-10 10:00:00+00:00", "2023-01-10 17:00:00+00:00", "2023-01-11 00:00:00+00:00"],
         ),
+        // Rules by the minute and second that choose days and hours.
+        (
+            json!({"rrule": "DTSTART:20231010T085402\nRRULE:FREQ=MINUTELY;BYDAY=TH,MO;BYHOUR=7,10"}),
+            "2024-02-27T16:25:00Z",
+            vec!["2024-02-29 07:00:02+00:00", "2024-02-29 07:01:02+00:00"],
+        ),
+        (
+            json!({"rrule": "DTSTART:20230504T012833\nRRULE:FREQ=SECONDLY;INTERVAL=8;BYHOUR=12,20"}),
+            "2023-03-26T20:45:00Z",
+            vec!["2023-05-04 12:00:01+00:00", "2023-05-04 12:00:09+00:00"],
+        ),
+        (
+            json!({"rrule": "DTSTART:20230102T081500\nRRULE:FREQ=HOURLY;INTERVAL=2;BYDAY=MO;BYHOUR=8,9,10;COUNT=3"}),
+            "2023-01-02T09:00:00Z",
+            vec!["2023-01-02 10:15:00+00:00", "2023-01-09 08:15:00+00:00"],
+        ),
+        (json!({"rrule": "FREQ=HOURLY;INTERVAL=3;BYHOUR=1,17"}), "2023-03-11T12:16:00Z", vec![]),
         (json!({"rrule": "FREQ=DAILY;COUNT=2;UNTIL=20300101"}), "2023-01-10T03:04:05Z", vec![]),
         (json!({"rrule": "FREQ=DAILY;UNTIL=20190101"}), "2018-01-10T03:04:05Z", vec![]),
         (json!({"rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}), "2023-01-10T03:04:05Z", vec![]),
