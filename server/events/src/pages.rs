@@ -1,0 +1,206 @@
+//! Pages of events, and the token that names the next one.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mintaka_core::records::{Event, event};
+use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Record, Store, Time, Value};
+use poem_openapi::types::{ParseFromJSON, ToJSON};
+use serde::{Deserialize, Serialize};
+
+use crate::criteria::Criteria;
+use crate::filter::EventFilter;
+use crate::scan::{Position, Scan, position, query};
+
+/// Rows that one request reads at most when the store cannot judge all of its filter.
+pub(crate) const SCAN_ROWS: u64 = 20_000;
+
+/// A page of events.
+pub(crate) struct Page {
+    pub(crate) events: Vec<Event>,
+    /// How many events there are on all pages. Of a filter that is not exact: as many as were found on the rows that
+    /// were read.
+    pub(crate) total: i64,
+    /// What the next page is asked with.
+    pub(crate) next: Option<String>,
+}
+
+/// What goes on from one page to the next: the filter with fixed bounds of time, so that events that occur meanwhile
+/// do not shift the pages.
+#[derive(Deserialize, Serialize)]
+struct Token {
+    filter: serde_json::Value,
+    since: Time,
+    until: Time,
+    total: i64,
+    size: u64,
+    after: Option<Position>,
+    /// For one event of each resource: how many resources are past.
+    past: u64,
+}
+
+/// Why a page is not answered.
+#[derive(Debug)]
+pub(crate) enum PageError {
+    /// The token is none of ours.
+    Token,
+    /// What is wrong with the filter.
+    Filter(String),
+    /// The store failed.
+    Storage(Error),
+}
+
+impl From<Error> for PageError {
+    fn from(error: Error) -> PageError {
+        PageError::Storage(error)
+    }
+}
+
+/// The first page of a filter.
+///
+/// # Errors
+/// What is wrong with the filter, or what the store answers.
+pub(crate) async fn first(store: &Store, filter: &EventFilter, size: u64) -> Result<Page, PageError> {
+    let now = store.now();
+    let criteria = Criteria::new(filter, now, now).map_err(PageError::Filter)?;
+    let total = total(store, &criteria).await?;
+    let filter = filter.to_json().unwrap_or_default();
+    let token = Token { filter, since: criteria.since, until: criteria.until, total, size, after: None, past: 0 };
+    Ok(page(store, criteria, token).await?)
+}
+
+/// The page that a token names.
+///
+/// # Errors
+/// [`PageError::Token`] for a token that is none, or what the store answers.
+pub(crate) async fn next(store: &Store, token: &str) -> Result<Page, PageError> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| PageError::Token)?;
+    let token: Token = serde_json::from_slice(&bytes).map_err(|_| PageError::Token)?;
+    let filter = EventFilter::parse_from_json(Some(token.filter.clone())).map_err(|_| PageError::Token)?;
+    let criteria = Criteria::within(&filter, token.since, token.until).map_err(|_| PageError::Token)?;
+    if token.size > crate::rest::MAX_PAGE {
+        return Err(PageError::Token);
+    }
+    Ok(page(store, criteria, token).await?)
+}
+
+async fn page(store: &Store, criteria: Criteria, mut token: Token) -> Result<Page, Error> {
+    let size = token.size;
+    let (events, more) = if size == 0 {
+        (Vec::new(), false)
+    } else if criteria.distinct {
+        let events = distinct(store, &criteria, token.past, size).await?;
+        token.past += events.len() as u64;
+        let more = events.len() as u64 == size && (token.past as i64) < token.total;
+        (events, more)
+    } else if criteria.is_exact() {
+        let rows = store.select::<Event>(query(&criteria, token.after).limit(size + 1)).await?;
+        let more = rows.len() as u64 > size;
+        let events: Vec<Event> = rows.into_iter().take(size as usize).map(|row| row.record).collect();
+        token.after = events.last().map(position);
+        (events, more)
+    } else {
+        let (events, stopped) = judged(store, &criteria, token.after, size).await?;
+        token.after = stopped;
+        (events, stopped.is_some())
+    };
+    let total = token.total;
+    let next = more.then(|| serde_json::to_vec(&token).map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).ok()).flatten();
+    Ok(Page { events, total, next })
+}
+
+/// Up to `size` events that pass all of the criteria, and where to go on if there may be more.
+async fn judged(
+    store: &Store,
+    criteria: &Criteria,
+    after: Option<Position>,
+    size: u64,
+) -> Result<(Vec<Event>, Option<Position>), Error> {
+    let mut events: Vec<Event> = Vec::new();
+    let mut scan = Scan::new(store, criteria, SCAN_ROWS).after(after);
+    while let Some(page) = scan.next().await? {
+        for event in page.into_iter().filter(|event| criteria.admits(event)) {
+            if events.len() as u64 == size {
+                // There is one more: the next page begins after the last of this one.
+                let last = events.last().map(position);
+                return Ok((events, last));
+            }
+            events.push(event);
+        }
+    }
+    let stopped = scan.stopped_at();
+    Ok((events, stopped))
+}
+
+/// How many events, or resources if only one event of each is wanted.
+async fn total(store: &Store, criteria: &Criteria) -> Result<i64, Error> {
+    if !criteria.is_exact() {
+        let mut resources = std::collections::HashSet::new();
+        let mut events = 0;
+        let mut scan = Scan::new(store, criteria, SCAN_ROWS);
+        while let Some(page) = scan.next().await? {
+            for event in page.into_iter().filter(|event| criteria.admits(event)) {
+                events += 1;
+                resources.insert(event.resource_id);
+            }
+        }
+        return Ok(if criteria.distinct { resources.len() as i64 } else { events });
+    }
+    if !criteria.distinct {
+        return store.count::<Event>(criteria.filter.clone()).await;
+    }
+    let measures = vec![Measure::CountDistinct(event::resource_id)];
+    let count = Aggregate { measures, ..Aggregate::count(Event::TABLE, criteria.filter.clone()) };
+    match store.aggregate(count).await?.first().and_then(|row| row.first()) {
+        Some(Value::Int(n)) => Ok(*n),
+        other => Err(Error::Corrupt(format!("a count answered {other:?}"))),
+    }
+}
+
+/// The first event of each resource in the order, past the first `past` resources.
+async fn distinct(store: &Store, criteria: &Criteria, past: u64, size: u64) -> Result<Vec<Event>, Error> {
+    if !criteria.is_exact() {
+        let mut seen = std::collections::HashSet::new();
+        let mut events = Vec::new();
+        let mut scan = Scan::new(store, criteria, SCAN_ROWS);
+        while let Some(page) = scan.next().await? {
+            for event in page.into_iter().filter(|event| criteria.admits(event)) {
+                if seen.insert(event.resource_id.clone()) && seen.len() as u64 > past {
+                    events.push(event);
+                }
+                if events.len() as u64 == size {
+                    return Ok(events);
+                }
+            }
+        }
+        return Ok(events);
+    }
+    let first = match criteria.direction {
+        Direction::Asc => Measure::Min(event::occurred),
+        Direction::Desc => Measure::Max(event::occurred),
+    };
+    let resources = Aggregate {
+        table: Event::TABLE,
+        filter: criteria.filter.clone(),
+        by: vec![Group::Column(event::resource_id)],
+        measures: vec![first],
+        order: vec![(1, criteria.direction)],
+        limit: past.saturating_add(size),
+    };
+    let rows = store.aggregate(resources).await?;
+    let values = rows.into_iter().skip(past as usize).filter_map(|row| row.into_iter().next()).collect();
+    first_of_each(store, criteria, values).await
+}
+
+/// The first event in the order of the criteria for each of these ids of main resources.
+pub(crate) async fn first_of_each(
+    store: &Store,
+    criteria: &Criteria,
+    resources: Vec<Value>,
+) -> Result<Vec<Event>, Error> {
+    if resources.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = query(criteria, None);
+    query.each = Some(Each { column: event::resource_id, values: resources, k: 1 });
+    Ok(store.select::<Event>(query).await?.into_iter().map(|row| row.record).collect())
+}

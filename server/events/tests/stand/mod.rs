@@ -1,0 +1,262 @@
+//! A server over a store in memory, and clients of its sockets.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // shared by several tests; a failure is theirs
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{SinkExt, StreamExt};
+use mintaka_core::memory::MemoryStore;
+use mintaka_core::records::{Event, TaskRun};
+use mintaka_core::{
+    Aggregate, Backend, Batches, Caps, Error, Filter, Heads, Key, Outcome, Query, Row, Store, Table, Time, Value,
+};
+use mintaka_http::{Ctx, Layer, Limits, Server, Settings};
+use poem::Route;
+use poem_openapi::OpenApiService;
+use serde_json::{Value as Json, json};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use uuid::Uuid;
+
+/// No wait of a test is longer.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+/// How commits of a [`Gate`] go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    Open,
+    Held,
+    Broken,
+}
+
+/// A backend whose commits wait, or fail, when a test says so.
+pub struct Gate {
+    inner: MemoryStore,
+    way: watch::Sender<Way>,
+    pub waiting: AtomicUsize,
+}
+
+impl Gate {
+    pub fn turn(&self, way: Way) {
+        self.way.send_replace(way);
+    }
+}
+
+#[async_trait]
+impl Backend for Gate {
+    fn caps(&self) -> Caps {
+        self.inner.caps()
+    }
+    async fn heads(&self) -> Result<Heads, Error> {
+        self.inner.heads().await
+    }
+    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
+        self.inner.get(table, keys).await
+    }
+    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
+        self.inner.select(query).await
+    }
+    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
+        self.inner.aggregate(aggregate).await
+    }
+    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let way = *self.way.subscribe().wait_for(|way| *way != Way::Held).await.unwrap();
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        match way {
+            Way::Broken => Err(Error::Unavailable("the test says so".into())),
+            _ => self.inner.commit(batches).await,
+        }
+    }
+}
+
+/// A server that runs until it is dropped.
+pub struct Stand {
+    pub ctx: Ctx,
+    pub gate: Arc<Gate>,
+    pub address: String,
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        self.ctx.stop.cancel();
+    }
+}
+
+impl Stand {
+    pub async fn start() -> Stand {
+        let (way, _) = watch::channel(Way::Open);
+        let gate = Arc::new(Gate { inner: MemoryStore::new(), way, waiting: AtomicUsize::new(0) });
+        let ctx = Ctx::new(Store::new(gate.clone()), Settings::default());
+        let service = OpenApiService::new(mintaka_api_events::apis(&ctx), "test", "0");
+        let routes = Route::new().nest("/api", mintaka_api_events::sockets(&ctx).nest("/", service));
+        let server = Server::bind("127.0.0.1", 0, Limits::default()).await.unwrap();
+        let address = server.address().unwrap().to_string();
+        tokio::spawn(server.run(Layer::new(routes, []), ctx.stop.clone(), ctx.tasks.clone()));
+        Stand { ctx, gate, address }
+    }
+
+    /// A socket after the handshake.
+    pub async fn open(&self, path: &str) -> Client {
+        let mut client = self.dial(path, Some("prefect")).await;
+        client.say(json!({"type": "auth", "token": null})).await;
+        assert_eq!(client.json().await, json!({"type": "auth_success"}));
+        client
+    }
+
+    /// A socket before the handshake.
+    pub async fn dial(&self, path: &str, protocol: Option<&'static str>) -> Client {
+        let mut request = format!("ws://{}/api{path}", self.address).into_client_request().unwrap();
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        Client(timeout(LIMIT, connect_async(request)).await.unwrap().unwrap().0)
+    }
+
+    /// The answer to a request: status and body.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        timeout(LIMIT, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Json::Null))
+    }
+
+    pub async fn events(&self) -> Vec<Event> {
+        self.ctx.store.all::<Event>(Filter::all()).await.unwrap().into_iter().map(|e| e.record).collect()
+    }
+
+    /// Waits until there are so many events.
+    pub async fn await_events(&self, number: usize) -> Vec<Event> {
+        let mut committed = self.ctx.store.committed();
+        loop {
+            committed.borrow_and_update();
+            let events = self.events().await;
+            if events.len() >= number {
+                return events;
+            }
+            timeout(LIMIT, committed.changed()).await.unwrap().unwrap();
+        }
+    }
+
+    pub async fn task_run(&self, id: Uuid) -> Option<TaskRun> {
+        self.ctx.store.get::<TaskRun>(id).await.unwrap().map(|run| run.record)
+    }
+}
+
+/// Waits until a condition holds that nothing tells of.
+pub async fn until(mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(LIMIT, wait).await.expect("the condition never held");
+}
+
+/// A client of a socket.
+pub struct Client(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    pub async fn say(&mut self, frame: Json) {
+        self.text(frame.to_string()).await;
+    }
+
+    pub async fn text(&mut self, text: impl Into<String>) {
+        self.0.send(Message::text(text.into())).await.unwrap();
+    }
+
+    pub async fn ping(&mut self) {
+        self.0.send(Message::Ping("p".into())).await.unwrap();
+    }
+
+    /// The next frame, whatever it is; `None` when the connection ends.
+    pub async fn frame(&mut self) -> Option<Message> {
+        timeout(LIMIT, self.0.next()).await.expect("nothing was said").and_then(Result::ok)
+    }
+
+    /// The next text frame.
+    pub async fn json(&mut self) -> Json {
+        loop {
+            match self.frame().await.expect("the connection ended") {
+                Message::Text(text) => return serde_json::from_str(text.as_str()).unwrap(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The id of the next event.
+    pub async fn event(&mut self) -> Uuid {
+        let frame = self.json().await;
+        assert_eq!(frame["type"], "event");
+        frame["event"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub async fn pong(&mut self) {
+        assert!(matches!(self.frame().await, Some(Message::Pong(_))));
+    }
+
+    /// Whether the server is silent for a moment.
+    pub async fn is_quiet(&mut self) -> bool {
+        timeout(Duration::from_millis(150), self.0.next()).await.is_err()
+    }
+
+    /// Code and reason of the close frame that comes next.
+    pub async fn close(&mut self) -> (u16, String) {
+        loop {
+            match self.frame().await {
+                Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.as_str().to_owned()),
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("no close frame: {other:?}"),
+            }
+        }
+    }
+}
+
+/// An event about a vine, as a client sends it.
+pub fn event(id: Uuid, name: &str) -> Json {
+    json!({
+        "occurred": Time::system(),
+        "event": name,
+        "resource": {"prefect.resource.id": "vine.1", "color": "red"},
+        "related": [],
+        "payload": {},
+        "id": id,
+    })
+}
+
+/// The event of a task run's state at a time.
+pub fn task_run_event(run: Uuid, state: Uuid, kind: &str, at: Time) -> Json {
+    json!({
+        "occurred": at,
+        "event": format!("prefect.task-run.{kind}"),
+        "resource": {
+            "prefect.resource.id": format!("prefect.task-run.{run}"),
+            "prefect.resource.name": "press",
+            "prefect.orchestration": "client",
+        },
+        "related": [],
+        "payload": {
+            "validated_state": {"type": kind.to_uppercase(), "name": kind},
+            "task_run": {"name": "press", "task_key": "press", "dynamic_key": run.to_string(), "run_count": 1},
+        },
+        "id": state,
+    })
+}
