@@ -9,12 +9,22 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::sweep;
+use crate::secrets::{OpenError, Sealer};
 
 /// The key of the default storage of results (wire: its name in a stock database).
 const DEFAULT_STORAGE: &str = "server-default-result-storage";
 const MEMBER: &str = "default_result_storage_block_id";
 /// Rows whose children are swept together.
 const PAGE: u64 = 200;
+
+/// Whether the documents of a store open with these keys, judged by one of them: to be asked once, at start.
+///
+/// # Errors
+/// What the store answers.
+pub async fn check_key(store: &Store, sealer: &Sealer) -> Result<Option<OpenError>, Error> {
+    let any = store.first::<BlockDocument>(Query::of(BlockDocument::TABLE)).await?;
+    Ok(any.and_then(|document| sealer.open(document.id, &document.data).err()))
+}
 
 fn default_storage_key() -> Key {
     Key::Unique(vec![DEFAULT_STORAGE.into()])

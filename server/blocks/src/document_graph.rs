@@ -49,6 +49,13 @@ impl Extra for DocumentExtra {
 /// A document as clients see it.
 pub(crate) type DocumentView = View<BlockDocument, DocumentExtra>;
 
+/// A document's own data with that of the documents that it refers to.
+struct Resolved {
+    data: Map<String, Value>,
+    /// What is shown of those documents, by field.
+    references: Map<String, Value>,
+}
+
 /// Documents with all that they refer to.
 pub(crate) struct Documents {
     rows: HashMap<Uuid, Versioned<BlockDocument>>,
@@ -116,7 +123,8 @@ impl Documents {
     /// 500 for a document that does not open.
     pub(crate) fn view(&self, sealer: &Sealer, id: Uuid, secrets: bool) -> Result<Option<DocumentView>, ApiError> {
         let Some(row) = self.rows.get(&id) else { return Ok(None) };
-        let (data, block_document_references) = self.data(sealer, &row.record, secrets, &mut Vec::new())?;
+        let Resolved { data, references: block_document_references } =
+            self.resolve(sealer, &row.record, secrets, &mut Vec::new())?;
         let extra = DocumentExtra {
             data,
             block_schema: self.schemas.view(row.block_schema_id),
@@ -128,13 +136,13 @@ impl Documents {
 
     /// Data of a document and references of its fields. `path` are the documents around: one that refers to one of them
     /// is left out.
-    fn data(
+    fn resolve(
         &self,
         sealer: &Sealer,
         row: &BlockDocument,
         secrets: bool,
         path: &mut Vec<Uuid>,
-    ) -> Result<(Map<String, Value>, Map<String, Value>), ApiError> {
+    ) -> Result<Resolved, ApiError> {
         let mut data = opened(sealer, row)?;
         if !secrets && let Some(schema) = self.schemas.get(row.block_schema_id) {
             hide(&mut data, &secret_paths(&schema.fields.value()));
@@ -144,21 +152,21 @@ impl Documents {
         for reference in self.references(row.id) {
             let child = self.rows.get(&reference.reference_block_document_id);
             let Some(child) = child.filter(|child| !path.contains(&child.id)) else { continue };
-            let (child_data, child_references) = self.data(sealer, &child.record, secrets, path)?;
-            data.insert(reference.name.clone(), Value::Object(child_data));
+            let resolved = self.resolve(sealer, &child.record, secrets, path)?;
+            data.insert(reference.name.clone(), Value::Object(resolved.data));
             let shown = json!({
                 "block_document": {
                     "id": child.id,
                     "name": child.name,
                     "block_type": self.types.get(&child.block_type_id),
                     "is_anonymous": child.is_anonymous,
-                    "block_document_references": child_references,
+                    "block_document_references": resolved.references,
                 },
             });
             references.insert(reference.name.clone(), shown);
         }
         path.pop();
-        Ok((data, references))
+        Ok(Resolved { data, references })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, NotAvailable, Operator, TagsFilter};
 use mintaka_core::records::{Variable, variable};
-use mintaka_core::{Batch, Change, Filter, Json, Key, Outcome, Tags};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, list};
-use mintaka_orchestration::ops::{Edited, edit};
+use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -18,6 +18,8 @@ use crate::Tag;
 const LONGEST_NAME: usize = 255;
 /// The longest value: bytes of its JSON text for 3.x clients, characters for 2.x ones.
 const LONGEST_VALUE: usize = 5000;
+/// How often a change is tried while others change the same variable.
+const ATTEMPTS: usize = 20;
 
 #[derive(Object)]
 struct VariableCreate {
@@ -103,7 +105,8 @@ impl VariablesRootApi {
         let now = store.now();
         let name = body.name;
         let row = Variable { id: store.new_id(), created: now, updated: now, name, value, tags: Tags(body.tags) };
-        if let Outcome::Conflict(_) = store.commit(Batch::new().insert(row.clone())).await? {
+        let batch = tell(store, Batch::new().insert(row.clone()), "created", &row);
+        if let Outcome::Conflict(_) = store.commit(batch).await? {
             return Err(if client.is_v2() {
                 ApiError::integrity()
             } else {
@@ -192,39 +195,75 @@ impl VariablesApi {
     }
 
     async fn update(&self, key: Key, body: VariableUpdate, client: &Client) -> Result<NoContent, ApiError> {
-        let mut change = Change::default().set(variable::updated, self.ctx.store.now());
-        match body.name {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null => return Err(ApiError::integrity()),
-            MaybeUndefined::Value(name) => {
-                check_name(&name, client)?;
-                change = change.set(variable::name, name);
+        let name = given(body.name)?;
+        if let Some(name) = &name {
+            check_name(name, client)?;
+        }
+        let value = match body.value {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null if client.is_v2() => return Err(ApiError::integrity()),
+            MaybeUndefined::Null => Some(Json::from(Value::Null)),
+            MaybeUndefined::Value(value) => Some(check_value(value, client)?),
+        };
+        let tags = given(body.tags)?.map(Tags);
+        let store = &self.ctx.store;
+        for _ in 0..ATTEMPTS {
+            let seen = store.find::<Variable>(key.clone()).await?.ok_or_else(not_found)?;
+            let old = seen.record.clone();
+            let row = Variable {
+                updated: store.now(),
+                name: name.clone().unwrap_or(old.name),
+                value: value.clone().unwrap_or(old.value),
+                tags: tags.clone().unwrap_or(old.tags),
+                ..old
+            };
+            let change = Change::default()
+                .set(variable::updated, row.updated)
+                .set(variable::name, row.name.clone())
+                .set(variable::value, row.value.clone())
+                .set(variable::tags, row.tags.clone());
+            let batch = Batch::new().version(&seen).update::<Variable>(Key::id(row.id), change);
+            match store.commit(tell(store, batch, "updated", &row)).await? {
+                Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
+                    return Err(ApiError::integrity());
+                }
+                Outcome::Conflict(_) => {}
+                _ => return Ok(NoContent),
             }
         }
-        match body.value {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null if client.is_v2() => return Err(ApiError::integrity()),
-            MaybeUndefined::Null => change = change.set(variable::value, Json::from(Value::Null)),
-            MaybeUndefined::Value(value) => change = change.set(variable::value, check_value(value, client)?),
-        }
-        match body.tags {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null => return Err(ApiError::integrity()),
-            MaybeUndefined::Value(tags) => change = change.set(variable::tags, Tags(tags)),
-        }
-        match edit::<Variable, ApiError>(&self.ctx.store, key, |_| Ok(change.clone())).await? {
-            Edited::Done(_) => Ok(NoContent),
-            Edited::Missing => Err(not_found()),
-            Edited::Collides => Err(ApiError::integrity()),
-        }
+        Err(Error::Unavailable("the variable is being changed too often".into()).into())
     }
 
     async fn delete(&self, key: Key) -> Result<NoContent, ApiError> {
-        match self.ctx.store.commit(Batch::new().delete::<Variable>(key)).await? {
-            Outcome::Committed { ops, .. } if ops.iter().all(|op| op.applied) => Ok(NoContent),
-            _ => Err(not_found()),
+        let store = &self.ctx.store;
+        let row = store.find::<Variable>(key).await?.ok_or_else(not_found)?.record;
+        let key = Key::id(row.id);
+        let batch = Batch::new().present::<Variable>(key.clone()).delete::<Variable>(key);
+        match store.commit(tell(store, batch, "deleted", &row)).await? {
+            Outcome::Conflict(_) => Err(not_found()),
+            _ => Ok(NoContent),
         }
     }
+}
+
+/// A member that may be absent but not null, as the column cannot be.
+fn given<T>(sent: MaybeUndefined<T>) -> Result<Option<T>, ApiError> {
+    match sent {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Err(ApiError::integrity()),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+    }
+}
+
+/// Adds to a batch the event of what it does to a variable.
+fn tell(store: &Store, batch: Batch, happened: &str, row: &Variable) -> Batch {
+    let now = store.now();
+    let resource = Labels::resource(format!("prefect.variable.{}", row.id)).with(RESOURCE_NAME, row.name.as_str());
+    let mut event = NewEvent::new(store.new_id(), now, format!("prefect.variable.{happened}"), resource);
+    event.payload.insert("name".into(), row.name.as_str().into());
+    event.payload.insert("value".into(), row.value.value());
+    event.payload.insert("tags".into(), row.tags.0.as_slice().into());
+    event.add_to(batch, now)
 }
 
 fn by_name(name: &str) -> Key {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use mintaka_core::memory::MemoryStore;
-use mintaka_core::records::{BlockDocument, BlockSchema, FlowRunState, StateType, Variable};
+use mintaka_core::records::{BlockDocument, BlockSchema, Event, FlowRunState, StateType, Variable};
 use mintaka_core::{Batch, Filter, Json, Store};
 use mintaka_http::{Ctx, Layer, PREFIX, Settings};
 use poem::http::Method;
@@ -164,6 +164,10 @@ async fn variables_live_by_id_and_by_name() {
         assert_eq!(answer, json!({"detail": "Variable not found."}));
     }
     api.expect(V3, "GET", "/variables/nonsense", Value::Null, 404).await;
+
+    let events = api.ctx.store.all::<Event>(Filter::all()).await.unwrap();
+    let told: Vec<&str> = events.iter().map(|event| event.event.rsplit('.').next().unwrap()).collect();
+    assert_eq!(told, ["created", "updated", "created", "deleted"], "refused changes are not told");
 }
 
 #[tokio::test]
