@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mintaka_conformance::mutants::{self, Mutant, mutated, sound};
-use mintaka_conformance::{Provision, cases, run_case_within};
+use mintaka_conformance::{Provision, cases, model, run_case_within};
 
 /// A mutant may make a case wait for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,12 +35,20 @@ fn is_caught(mutant: &Mutant) -> Result<(), Failed> {
         names.len(),
         names.join("\n  ")
     );
+    println!("  and by {} of {} models", models_catching(mutant)?, model::ALL.len());
     for clause in mutant.breaks {
         if !caught.iter().any(|(case, _)| case.clauses.contains(clause)) {
             return Err(format!("no case of clause {clause} catches it; these do: {names:#?}").into());
         }
     }
     Ok(())
+}
+
+/// How many models tell a mutant from the reference; those that never reopen a store, or race, cannot tell every one.
+fn models_catching(mutant: &Mutant) -> Result<usize, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tells = |model: &&model::Model| (model.run)(&runtime, Arc::new(mutated(mutant, Arc::new(sound())))).is_err();
+    Ok(model::ALL.iter().filter(tells).count())
 }
 
 /// The cases that a provision's stores fail, with what they say.

@@ -94,7 +94,14 @@ fn change(table: &'static Table) -> BoxedStrategy<Change> {
     let is_number = |c: Col| matches!(c.def().kind, Kind::Int | Kind::Float);
     let add = some(column(table, |c| free(c) && !c.def().soft && !c.def().nullable && is_number(c)), 2);
     let max = some(column(table, |c| free(c) && is_ordered(c)), 2);
-    (set, add, max).prop_map(|(set, add, max)| Change { set, add, max }).boxed()
+    let mixed = (set, add, max).prop_map(|(set, add, max)| Change { set, add, max });
+    match column(table, |c| c.def().soft) {
+        Some(soft) => {
+            let soft = soft.prop_flat_map(named).prop_map(|one| Change { max: vec![one], ..Change::default() });
+            prop_oneof![3 => mixed, 2 => soft].boxed()
+        }
+        None => mixed.boxed(),
+    }
 }
 
 fn conditions(table: &'static Table) -> BoxedStrategy<Vec<Condition>> {

@@ -58,7 +58,7 @@ pub fn random_batches(runtime: &Runtime, provision: Arc<dyn Provision>) -> Resul
 /// # Errors
 /// As [`random_batches`].
 pub fn random_queries(runtime: &Runtime, provision: Arc<dyn Provision>) -> Result<(), String> {
-    let rows = prop::collection::vec(batches::lenient_insert(), 4..24)
+    let rows = prop::collection::vec(batches::lenient_insert(), 20..60)
         .prop_map(|ops| Step::Commit(ops.into_iter().map(|op| Batch { ops: vec![op], ..Batch::new() }).collect()));
     let question = prop_oneof![
         3 => queries::query().prop_map(Step::Select),

@@ -34,7 +34,7 @@ pub(super) fn of_kind(kind: Kind) -> BoxedStrategy<Value> {
         // Sums of these are exact in any order.
         Kind::Float => (-3i32..6).prop_map(|n| Value::float(f64::from(n) / 2.0)).boxed(),
         Kind::Text => select(TEXTS).prop_map(Value::text).boxed(),
-        Kind::Uuid => (0u128..5).prop_map(|n| Value::Uuid(id(n))).boxed(),
+        Kind::Uuid => (0u128..7).prop_map(|n| Value::Uuid(id(n))).boxed(),
         Kind::Time => (-2i64..4).prop_map(|n| Value::Time(at(n).plus_micros(n % 2))).boxed(),
         Kind::Json => select(JSON).prop_map(|text| Value::Json(text.into())).boxed(),
         Kind::Tags => {
