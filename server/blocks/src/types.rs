@@ -1,7 +1,7 @@
 //! Routes of block types.
 
 use mintaka_core::records::{BlockType, block_schema, block_type};
-use mintaka_core::{Batch, Change, Col, Direction, Filter, Key, Outcome};
+use mintaka_core::{Batch, Change, Col, Direction, Error, Filter, Key, Outcome};
 use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, Raw, View, list, read};
 use mintaka_orchestration::ops::blocks::delete_block_type;
 use poem::http::StatusCode;
@@ -17,6 +17,8 @@ use crate::events::{Happened, tell_type};
 use crate::filters::{BlockSchemaFilter, BlockTypeFilter};
 
 pub(crate) const WHAT: &str = "Block type";
+/// How often a change is tried while others change the same type.
+const ATTEMPTS: usize = 20;
 
 #[derive(Object)]
 struct BlockTypeCreate {
@@ -133,7 +135,7 @@ impl TypesApi {
     #[oai(path = "/:id", method = "patch", operation_id = "update_block_type")]
     async fn update(&self, id: Path<Uuid>, body: Input<BlockTypeUpdate>) -> Result<NoContent, ApiError> {
         let store = &self.ctx.store;
-        loop {
+        for _ in 0..ATTEMPTS {
             let seen = read::<BlockType>(&self.ctx, id.0, WHAT).await?;
             let mut row = seen.record.clone();
             let mut change = Change::default();
@@ -157,6 +159,7 @@ impl TypesApi {
                 return Ok(NoContent);
             }
         }
+        Err(Error::Unavailable("the block type is being changed too often".into()).into())
     }
 
     /// Deletes a block type with its schemas and documents, unless it is protected.
