@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn marks_and_quotes_sort_the_terms() {
-        let table: &[(&str, &[&str], &[&str], &[&str])] = &[
+        type Terms = &'static [&'static str];
+        let table: &[(&str, Terms, Terms, Terms)] = &[
             ("", &[], &[], &[]),
             ("error warning", &["error", "warning"], &[], &[]),
             ("error -debug !trace +urgent", &["error"], &["debug", "trace"], &["urgent"]),

@@ -65,11 +65,16 @@ impl<T: Documented + Serialize> ToJSON for Plain<T> {
     }
 }
 
-/// A member of a schema: its name, and the JSON type that it has, `""` for any.
+/// A member of a schema: its name, and the JSON type that it has: `""` for any, `"#State"` for a schema of that name, and
+/// `"[]State"` for a list of those, `"[]"` for a list of anything.
 type Member = (&'static str, &'static str);
 
 fn any_of(ty: &'static str) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema::new(ty)))
+}
+
+fn list_of(items: MetaSchemaRef) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(MetaSchema { items: Some(Box::new(items)), ..MetaSchema::new("array") }))
 }
 
 fn state_type() -> MetaSchemaRef {
@@ -81,9 +86,14 @@ fn state_type() -> MetaSchemaRef {
 pub fn object(members: &[Member], required: &[&'static str]) -> MetaSchema {
     let property = |&(name, ty): &Member| {
         let schema = match (name, ty) {
-            ("type", _) => state_type(),
+            ("type", "string") => state_type(),
             (_, "uuid" | "date-time") => MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", ty))),
-            _ => any_of(ty),
+            _ => match (ty.strip_prefix('#'), ty.strip_prefix("[]")) {
+                (Some(name), _) => MetaSchemaRef::Reference(name.into()),
+                (None, Some("")) => list_of(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY))),
+                (None, Some(name)) => list_of(MetaSchemaRef::Reference(name.into())),
+                (None, None) => any_of(ty),
+            },
         };
         let nullable = MetaSchema { nullable: !required.contains(&name), ..MetaSchema::ANY };
         (name, schema.merge(nullable))
@@ -128,7 +138,7 @@ impl Documented for FlowRunPolicy {
             ("retry_delay_seconds", "number"),
             ("retries", "integer"),
             ("retry_delay", "integer"),
-            ("pause_keys", "array"),
+            ("pause_keys", "[]"),
             ("resuming", "boolean"),
             ("retry_type", "string"),
         ];

@@ -53,7 +53,7 @@ pub(crate) struct FlowRunsToSet {
 
 /// What was deleted.
 #[derive(Debug, Object, Serialize)]
-pub(crate) struct Deleted {
+pub(crate) struct BulkDeleted {
     /// Identifiers.
     deleted: Vec<Uuid>,
 }
@@ -74,7 +74,7 @@ struct SetResult {
 impl Documented for SetResults {
     const NAME: &'static str = "FlowRunBulkSetStateResponse";
     fn schema() -> MetaSchema {
-        object(&[("results", "array")], &["results"])
+        object(&[("results", "[]")], &["results"])
     }
 }
 
@@ -102,7 +102,11 @@ impl Bulk {
 impl Bulk {
     /// Deletes flows with their deployments and runs.
     #[oai(path = "/flows/bulk_delete", method = "post", operation_id = "bulk_delete_flows", tag = "Chapter::Flows")]
-    async fn bulk_delete_flows(&self, client: Client, body: Input<FlowsToDelete>) -> Result<Out<Deleted>, ApiError> {
+    async fn bulk_delete_flows(
+        &self,
+        client: Client,
+        body: Input<FlowsToDelete>,
+    ) -> Result<Out<BulkDeleted>, ApiError> {
         let Input(FlowsToDelete { flows, limit }) = body;
         let filter: Filter = Filters { flows, ..Filters::default() }.for_flows(&client);
         let order = vec![(flow::name, Direction::Asc)];
@@ -113,7 +117,7 @@ impl Bulk {
                 deleted.push(id);
             }
         }
-        Ok(Out(Deleted { deleted }))
+        Ok(Out(BulkDeleted { deleted }))
     }
 
     /// Deletes flow runs with their task runs and logs.
@@ -127,14 +131,14 @@ impl Bulk {
         &self,
         client: Client,
         body: Input<FlowRunsToDelete>,
-    ) -> Result<Out<Deleted>, ApiError> {
+    ) -> Result<Out<BulkDeleted>, ApiError> {
         let Input(FlowRunsToDelete { flow_runs, limit }) = body;
         let deleted = self.flow_runs(&client, flow_runs, limit).await?;
         if !deleted.is_empty() {
             cascade::remove_all::<FlowRun>(&self.ctx.store, &deleted).await?;
             cascade::after_flow_runs(&self.ctx.store, &deleted, true).await?;
         }
-        Ok(Out(Deleted { deleted }))
+        Ok(Out(BulkDeleted { deleted }))
     }
 
     /// Proposes a state for flow runs, one after the other.

@@ -55,8 +55,8 @@ impl Documented for Dependency {
             &[
                 ("id", "uuid"),
                 ("name", "string"),
-                ("upstream_dependencies", "array"),
-                ("state", "object"),
+                ("upstream_dependencies", "[]"),
+                ("state", "#State"),
                 ("expected_start_time", "date-time"),
                 ("start_time", "date-time"),
                 ("end_time", "date-time"),
@@ -86,10 +86,10 @@ impl Documented for Graph {
         let members = [
             ("start_time", "date-time"),
             ("end_time", "date-time"),
-            ("root_node_ids", "array"),
-            ("nodes", "array"),
-            ("artifacts", "array"),
-            ("states", "array"),
+            ("root_node_ids", "[]"),
+            ("nodes", "[]"),
+            ("artifacts", "[]"),
+            ("states", "[]"),
         ];
         object(&members, &["root_node_ids", "nodes", "artifacts", "states"])
     }

@@ -39,7 +39,7 @@ pub(crate) struct Orchestrated {
 impl Documented for Orchestrated {
     const NAME: &'static str = "OrchestrationResult";
     fn schema() -> MetaSchema {
-        object(&[("state", "object"), ("status", "string"), ("details", "object")], &["status", "details"])
+        object(&[("state", "#State"), ("status", "string"), ("details", "object")], &["status", "details"])
     }
 }
 

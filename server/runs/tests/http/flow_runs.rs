@@ -1,3 +1,5 @@
+use mintaka_core::Json;
+use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
 use serde_json::{Value, json};
 
 use crate::{START, V2, V3, api};
@@ -56,6 +58,33 @@ async fn an_idempotency_key_finds_the_first_run() {
         api.expect(V3, "POST", "/flow_runs/", no_queue, 404).await["detail"],
         "Work pool queue 'p/q' not found."
     );
+}
+
+#[tokio::test]
+async fn a_run_in_a_pool_is_answered_with_the_names_of_queue_and_pool() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let pool = NewPool {
+        name: "p".into(),
+        description: None,
+        r#type: "process".into(),
+        base_job_template: Json::object(),
+        is_paused: false,
+        concurrency_limit: None,
+        storage_configuration: no_storage(),
+    };
+    let pool = create_pool(&api.ctx.store, pool).await.unwrap().unwrap();
+    let run = api.expect(V3, "POST", "/flow_runs/", json!({"flow_id": flow, "work_pool_name": "p"}), 201).await;
+    let shown = |run: &Value| {
+        [&run["work_queue_id"], &run["work_queue_name"], &run["work_pool_id"], &run["work_pool_name"]].map(Value::clone)
+    };
+    let named = [json!(pool.default_queue_id), json!("default"), json!(pool.id), json!("p")];
+    assert_eq!(shown(&run), named);
+    let listed = api.ask("/flow_runs/filter", json!({"work_pools": {"type": {"any_": ["process"]}}, "work_pool_queues": {"name": {"startswith_": ["DEF"]}}})).await;
+    assert_eq!(shown(&listed[0]), named);
+    let text_only = json!({"flow_id": flow, "work_queue_name": "somewhere"});
+    let run = api.expect(V3, "POST", "/flow_runs/", text_only, 201).await;
+    assert_eq!(shown(&run), [Value::Null, json!("somewhere"), Value::Null, Value::Null]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // in a test a panic is the report
 
 mod artifacts;
+mod document;
 mod filters;
 mod flow_runs;
 mod flows;
