@@ -134,6 +134,7 @@ fn metadata(sent: JsonObject, client: &Client) -> Result<Json, ApiError> {
     for (name, value) in sent.0 {
         let text = match value {
             serde_json::Value::String(text) => text,
+            serde_json::Value::Bool(on) if client.is_v2() => if on { "True" } else { "False" }.to_owned(),
             other if client.is_v2() => other.to_string(),
             _ => return Err(ApiError::member("metadata_", format!("{name}: Input should be a valid string"))),
         };

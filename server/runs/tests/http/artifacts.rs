@@ -45,8 +45,8 @@ async fn metadata_is_cut_and_keys_are_checked() {
     let made = api.expect(V3, "POST", "/artifacts/", long, 201).await;
     assert_eq!(made["metadata_"]["x"], format!("{}...", "é".repeat(500)));
     api.expect(V3, "POST", "/artifacts/", json!({"metadata_": {"x": 1}}), 422).await;
-    let made = api.expect(V2, "POST", "/artifacts/", json!({"metadata_": {"x": 1}}), 201).await;
-    assert_eq!(made["metadata_"], json!({"x": "1"}));
+    let made = api.expect(V2, "POST", "/artifacts/", json!({"metadata_": {"x": 1, "y": true}}), 201).await;
+    assert_eq!(made["metadata_"], json!({"x": "1", "y": "True"}));
     api.expect(V3, "POST", "/artifacts/", json!({"key": "Report"}), 422).await;
 }
 
