@@ -108,6 +108,7 @@ pub fn server(start: &Start) -> Result<(), String> {
         let address = server.address().map_err(|e| e.to_string())?;
         let (store, url) = open(start.storage.as_deref()).await?;
         let sealer = Arc::new(Sealer::from_environment(&settings::home()).map_err(|e| e.to_string())?);
+        mintaka_orchestration::ops::blocks::check_key(&store, &sealer).await.map_err(|e| e.to_string())?;
         let ctx = Ctx::new(store.clone(), api);
         stop_on_signal(ctx.stop.clone())?;
         if ctx.settings.register_blocks {

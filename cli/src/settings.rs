@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-/// Every setting that is read from the environment: Mintaka's name, then the stock names of both lines.
-pub const NAMES: &[&[&str]] = &[HOST, PORT, STORAGE, LOG, DEFAULT_LIMIT, REGISTER_BLOCKS, COLLECTIONS];
-
 /// Address to listen on.
 pub const HOST: &[&str] = &["MINTAKA_HOST", "PREFECT_SERVER_API_HOST"];
 /// Port to listen on.

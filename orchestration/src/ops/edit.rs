@@ -28,7 +28,9 @@ where
         }
         let own = Key::Primary(seen.record.key());
         match store.commit(Batch::new().version(&seen).update::<R>(own, change)).await? {
-            Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => return Ok(Edited::Collides),
+            Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => {
+                return Ok(Edited::Collides);
+            }
             Outcome::Conflict(_) => {}
             _ => return Ok(Edited::Done(seen)),
         }

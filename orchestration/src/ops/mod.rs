@@ -1,7 +1,7 @@
 //! Operations of the domain, one a file.
 
-pub mod blocks;
 pub mod agents;
+pub mod blocks;
 mod create_run;
 pub mod deployment_run;
 pub mod deployments;

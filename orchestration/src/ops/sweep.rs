@@ -1,6 +1,6 @@
 //! Deletes all rows that a filter meets, in batches: children after their parent is gone.
 
-use mintaka_core::{Batch, Error, Filter, Op, Key, Query, Record, Store};
+use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Store};
 
 /// Rows of one batch.
 const PAGE: u64 = 200;

@@ -18,7 +18,7 @@ use mintaka_http::{ApiError, Ctx};
 use poem::endpoint::make_sync;
 use poem::http::StatusCode;
 use poem::{IntoResponse, Route};
-use poem_openapi::OpenApi;
+use poem_openapi::{OpenApi, Tags};
 
 pub use counts::{Countable, EventCount, TimeUnit};
 pub use filter::{
@@ -28,6 +28,15 @@ pub use filter::{
 pub use intake::refused_events;
 pub use rest::EventsApi;
 pub use task_workers::TaskWorkersApi;
+
+#[derive(Tags)]
+enum Tag {
+    /// What happened, to what.
+    Events,
+    /// Processes that serve background tasks.
+    #[oai(rename = "Task Workers")]
+    TaskWorkers,
+}
 
 /// The resources of this crate.
 pub fn apis(ctx: &Ctx) -> impl OpenApi + Clone + use<> {

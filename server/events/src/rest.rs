@@ -15,6 +15,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::Tag;
 use crate::counts::{Countable, EventCount, TimeUnit, count_by};
 use crate::criteria::Criteria;
 use crate::filter::EventFilter;
@@ -50,7 +51,7 @@ struct CountEvents {
     time_interval: Option<f64>,
 }
 
-#[OpenApi(prefix_path = "/events")]
+#[OpenApi(prefix_path = "/events", tag = "Tag::Events")]
 impl EventsApi {
     /// Records events. One that was recorded before is left alone.
     #[oai(path = "/", method = "post", operation_id = "create_events")]

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::Tag;
+
 /// How long a run that a worker took is left to it before it is offered again, if it is still waiting then.
 const TAKEN_FOR: Duration = Duration::from_secs(60);
 
@@ -194,7 +196,7 @@ pub struct TaskWorkersApi {
     pub(crate) workers: Arc<TaskWorkers>,
 }
 
-#[OpenApi(prefix_path = "/task_workers")]
+#[OpenApi(prefix_path = "/task_workers", tag = "Tag::TaskWorkers")]
 impl TaskWorkersApi {
     /// The workers that are connected to this server and wait for background task runs.
     #[oai(path = "/filter", method = "post", operation_id = "filter_task_workers")]

@@ -1,4 +1,5 @@
 //! `/events/in`: what a pong promises, and how connections end.
+#![allow(clippy::unwrap_used)] // outside of test functions too, a failure is the test's
 
 mod stand;
 
@@ -35,8 +36,10 @@ async fn a_connection_that_cannot_make_events_durable_ends_without_a_pong() {
     client.say(event(Uuid::now_v7(), "vine.grew")).await;
     client.ping().await;
     until(|| stand.gate.waiting.load(Ordering::SeqCst) > 0).await;
+    assert!(client.is_quiet().await, "a pong left before the events were durable");
     stand.gate.turn(Way::Broken);
     assert_eq!(client.frame().await, None);
+    assert_eq!(stand.events().await.len(), 0);
 }
 
 #[tokio::test]

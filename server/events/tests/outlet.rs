@@ -1,4 +1,5 @@
 //! `/events/out`, `/logs/out`, background task runs, and what is refused.
+#![allow(clippy::unwrap_used)] // outside of test functions too, a failure is the test's
 
 mod stand;
 

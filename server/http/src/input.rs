@@ -1,6 +1,7 @@
 //! Request bodies: JSON whatever the Content-Type says, unknown members ignored and counted, faults answered with 422.
 
-use std::collections::{HashMap, HashSet};
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -73,8 +74,8 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, ApiError> {
             ApiError::invalid(vec![problem], None)
         })?
     };
-    let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
-    count_unknown::<T>(&value);
+    let mut value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
+    look_over::<T>(&mut value);
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
         let msg = e.into_message();
@@ -91,29 +92,43 @@ fn locate(msg: &str) -> Problem {
     Problem { loc, msg: msg.to_owned(), r#type: if missing { "missing" } else { "value_error" }.into() }
 }
 
-type Known = Arc<HashSet<&'static str>>;
-static KNOWN: LazyLock<Mutex<HashMap<std::any::TypeId, Known>>> = LazyLock::new(Mutex::default);
+/// The members of a body's schema: name, and whether it is an integer.
+type Members = Arc<HashMap<&'static str, bool>>;
+static MEMBERS: LazyLock<Mutex<HashMap<TypeId, Members>>> = LazyLock::new(Mutex::default);
 
-fn count_unknown<T: Type + 'static>(value: &Value) {
-    let Value::Object(members) = value else { return };
+fn members<T: Type + 'static>() -> Members {
+    let mut members = MEMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+    members.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(members_of::<T>())).clone()
+}
+
+/// Counts the members that no schema knows, and turns `30.0` into `30` where an integer is asked for: clients send
+/// durations that way.
+fn look_over<T: Type + 'static>(value: &mut Value) {
+    let Value::Object(body) = value else { return };
+    let members = members::<T>();
     if members.is_empty() {
         return;
     }
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.entry(std::any::TypeId::of::<T>()).or_insert_with(|| Arc::new(members_of::<T>())).clone();
-    if known.is_empty() {
-        return;
-    }
-    for member in members.keys().filter(|m| !known.contains(m.as_str())) {
-        UNKNOWN_FIELDS.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(schema = %T::name(), member, "ignored an unknown member");
+    for (member, value) in body.iter_mut() {
+        match members.get(member.as_str()) {
+            Some(true) => {
+                if let Some(whole) = value.as_f64().filter(|x| value.is_f64() && x.fract() == 0.0 && x.abs() < 9e15) {
+                    *value = Value::from(whole as i64);
+                }
+            }
+            Some(false) => {}
+            None => {
+                UNKNOWN_FIELDS.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(schema = %T::name(), member, "ignored an unknown member");
+            }
+        }
     }
 }
 
-fn members_of<T: Type>() -> HashSet<&'static str> {
+fn members_of<T: Type>() -> HashMap<&'static str, bool> {
     let mut registry = Registry::new();
     T::register(&mut registry);
-    let mut members = HashSet::new();
+    let mut members = HashMap::new();
     let mut todo = vec![T::schema_ref()];
     while let Some(schema) = todo.pop() {
         let schema = match &schema {
@@ -121,9 +136,13 @@ fn members_of<T: Type>() -> HashSet<&'static str> {
             MetaSchemaRef::Reference(name) => registry.schemas.get(name),
         };
         if let Some(schema) = schema {
-            members.extend(schema.properties.iter().map(|(name, _)| *name));
+            members.extend(schema.properties.iter().map(|(name, of)| (*name, is_integer(of))));
             todo.extend(schema.all_of.iter().cloned());
         }
     }
     members
+}
+
+fn is_integer(schema: &MetaSchemaRef) -> bool {
+    matches!(schema, MetaSchemaRef::Inline(schema) if schema.ty == "integer")
 }

@@ -33,9 +33,6 @@ enum Tag {
     /// Notifications about flow runs, of the 2.x line.
     #[oai(rename = "Flow Run Notification Policies")]
     NotificationPolicies,
-    /// Processes that serve background tasks.
-    #[oai(rename = "Task Workers")]
-    TaskWorkers,
     /// States that runs have been in.
     #[oai(rename = "Observed States")]
     ObservedStates,

@@ -5,7 +5,7 @@ use mintaka_orchestration::caller::API_VERSION;
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Tag;
 
@@ -53,16 +53,5 @@ impl RootApi {
     async fn csrf_token(&self, client: Query<Option<String>>) -> Result<Raw, ApiError> {
         let _ = client;
         Err(ApiError::unprocessable("CSRF protection is disabled."))
-    }
-
-    /// Processes that serve background tasks.
-    #[oai(
-        path = "/task_workers/filter",
-        method = "post",
-        operation_id = "filter_task_workers",
-        tag = "Tag::TaskWorkers"
-    )]
-    async fn task_workers(&self) -> Out<Vec<Value>> {
-        Out(Vec::new())
     }
 }
