@@ -1,32 +1,31 @@
-//! `/deployments`: making, reading, changing and deleting deployments.
+//! `/deployments`: reading, changing, pausing and deleting deployments.
 
 use mintaka_api_filters::{DeploymentFilter, Filters};
-use mintaka_core::records::{BlockDocument, DeploymentSchedule, WorkQueue};
+use mintaka_core::records::WorkQueue;
 use mintaka_core::records::{Deployment, deployment, deployment_schedule};
-use mintaka_core::{Change, Direction, Json, Time};
+use mintaka_core::{Change, Direction, Json};
 use mintaka_http::{
-    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of,
-    read, sort,
+    ApiError, Client, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of, read, sort,
 };
-use mintaka_orchestration::ops::deployment_run::{NO_SCHEMA, known_blocks};
+use mintaka_orchestration::ops::deployment_run::NO_SCHEMA;
 use mintaka_orchestration::ops::deployments::{
-    DeploymentEdit, NewSchedule, ScheduleEdit, Upsert, delete_deployment, deployment_named, edit_deployment,
-    resolve_queue, upsert_deployment, variables_for,
+    DeploymentEdit, ScheduleEdit, delete_deployment, deployment_named, edit_deployment, variables_for,
 };
 use mintaka_orchestration::ops::schedule_runs::{Cause, delete_scheduled_runs};
-use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
+use mintaka_orchestration::ops::work_pools::pool_named;
 use mintaka_orchestration::parameters::{Invalid, JobVariables, Nulls, Required, check, hydrate};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::deployment_body::{DeploymentMembers, DeploymentView, deployment_view, deployment_views};
+use crate::deployment_upsert::with_queue;
+use crate::named_schedules::{edited_schedules, several};
 use crate::names::{no_pool, sent};
-use crate::schedules::{new_schedules, normal, patched, replaced};
 
 sort! {
     /// Orders of deployments.
@@ -36,18 +35,6 @@ sort! {
         "NAME_ASC" => [deployment::name, Asc],
         "NAME_DESC" => [deployment::name, Desc],
     }
-}
-
-/// A deployment to make, or to change if its flow has one of that name.
-#[derive(Debug, Object)]
-pub struct DeploymentCreate {
-    /// Name.
-    pub name: String,
-    /// The flow.
-    pub flow_id: Uuid,
-    /// What else is said.
-    #[oai(flatten)]
-    pub members: DeploymentMembers,
 }
 
 /// What changes of a deployment.
@@ -108,137 +95,6 @@ fn order(sort: Option<DeploymentSort>) -> Vec<(mintaka_core::Col, Direction)> {
 
 fn none() -> ApiError {
     ApiError::detail(StatusCode::NOT_FOUND, "Deployment not found.")
-}
-
-fn several(id: Uuid) -> ApiError {
-    // wire: the detail is a list of one text.
-    let text = format!(
-        "Error updating deployment: Deployment UUID('{id}') has multiple schedules. Please use the UI or update your \
-         client to adjust this deployment's schedules."
-    );
-    ApiError::body(StatusCode::UNPROCESSABLE_ENTITY, json!({"detail": [text]}))
-}
-
-/// `/deployments/`
-#[derive(Clone)]
-pub struct DeploymentsRoot {
-    pub(crate) ctx: Ctx,
-}
-
-#[OpenApi(prefix_path = "/deployments/")]
-impl DeploymentsRoot {
-    /// Makes a deployment, or changes the one of that flow and name: the 2.x line replaces it, the 3.x line changes
-    /// what is sent. Its schedules are replaced by both.
-    #[oai(path = "/", method = "post", operation_id = "create_deployment")]
-    async fn create(&self, client: Client, body: Input<DeploymentCreate>) -> Result<Created<DeploymentView>, ApiError> {
-        let ctx = &self.ctx;
-        let Input(body) = body;
-        let members = body.members;
-        members.checked()?;
-        check_own_parameters(&members)?;
-        let schedules = made_schedules(&members, ctx.store.now())?;
-        self.check_job_variables(&members).await?;
-        let change = with_queue(ctx, members.change(), &members).await?;
-        self.check_blocks(&members).await?;
-        // wire: absent parameters count as sent and empty.
-        let change =
-            if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
-        let wanted = Upsert {
-            flow_id: body.flow_id,
-            name: body.name,
-            sent: change,
-            labels: sent(&members.labels).flatten().unwrap_or_default().0,
-            schedules,
-            line: client.by.line,
-        };
-        let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
-        Ok(Created { new, value: deployment_view(ctx, record).await? })
-    }
-}
-
-impl DeploymentsRoot {
-    async fn check_job_variables(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
-        let store = &self.ctx.store;
-        let Some(name) = sent(&members.work_pool_name).flatten().filter(|name| name != DEFAULT_AGENT_POOL) else {
-            return Ok(());
-        };
-        let pool = pool_named(store, &name).await?.ok_or_else(|| no_pool(&name))?;
-        let Some(sent) = members.job_variables().filter(|sent| !sent.0.is_empty()) else { return Ok(()) };
-        let Some(variables) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(()) };
-        known_blocks(store, &variables).await?;
-        variables.check(&[&Value::Object(sent.0)], Required::Ignored).map_err(|invalid| match invalid {
-            Invalid::Values(why) => ApiError::unprocessable(format!("Error creating deployment: {why}")),
-            other => ApiError::unprocessable(other.to_string()),
-        })
-    }
-
-    async fn check_blocks(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
-        for (kind, id) in
-            [("infrastructure", &members.infrastructure_document_id), ("storage", &members.storage_document_id)]
-        {
-            let Some(id) = sent(id).flatten() else { continue };
-            if self.ctx.store.get::<BlockDocument>(id).await?.is_none() {
-                return Err(ApiError::conflict(format!(
-                    "Error creating deployment. Could not find {kind} block with id: {id}. This usually occurs when \
-                     applying a deployment specification that was built against a different Prefect database / \
-                     workspace."
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Checks parameters against the schema of the same body, if its enforcement is sent too. (wire: a default of true is
-/// not checked when a deployment is made)
-fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
-    let enforced = sent(&members.enforce_parameter_schema).flatten() == Some(true);
-    let (true, MaybeUndefined::Value(schema)) = (enforced, &members.parameter_openapi_schema) else { return Ok(()) };
-    let parameters = sent(&members.parameters).flatten().unwrap_or_default();
-    let schema = Value::Object(schema.0.clone());
-    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::WithoutDefault)
-        .map_err(|invalid| ApiError::member("parameters", invalid.to_string()))
-}
-
-/// The schedules of a new deployment: the list, or the one of the 2.x line.
-fn made_schedules(members: &DeploymentMembers, now: Time) -> Result<Vec<NewSchedule>, ApiError> {
-    if let MaybeUndefined::Value(schedules) = &members.schedules
-        && !schedules.is_empty()
-    {
-        return new_schedules(schedules, now);
-    }
-    match &members.schedule {
-        MaybeUndefined::Value(schedule) => {
-            let active = sent(&members.is_schedule_active).flatten().unwrap_or(true);
-            Ok(vec![single(normal(schedule, now)?, active)])
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn single(schedule: Json, active: bool) -> NewSchedule {
-    NewSchedule {
-        schedule,
-        active,
-        max_scheduled_runs: None,
-        parameters: Json::object(),
-        slug: None,
-        catchup: false,
-        max_active_runs: None,
-    }
-}
-
-/// A change with the queue that the body names, which is made if it is missing.
-async fn with_queue(ctx: &Ctx, change: Change, members: &DeploymentMembers) -> Result<Change, ApiError> {
-    let (pool, queue) = (sent(&members.work_pool_name).flatten(), sent(&members.work_queue_name).flatten());
-    let queue = queue.filter(|name| !name.is_empty());
-    let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref()).await?;
-    Ok(match found {
-        Some(found) => change
-            .set(deployment::work_queue_id, found.id)
-            .set(deployment::work_queue_name, queue.unwrap_or(found.name)),
-        None => change,
-    })
 }
 
 /// `/deployments/…`
@@ -473,33 +329,5 @@ impl DeploymentsApi {
             other => ApiError::unprocessable(other.to_string()),
         })?;
         Ok(change)
-    }
-}
-
-/// What a PATCH says about schedules, under the names of both lines.
-fn edited_schedules(
-    seen: &Deployment,
-    existing: &[DeploymentSchedule],
-    members: &DeploymentMembers,
-    client: &Client,
-    now: Time,
-) -> Result<Vec<ScheduleEdit>, ApiError> {
-    let legacy = !members.schedule.is_undefined() || !members.is_schedule_active.is_undefined();
-    if legacy {
-        if existing.len() > 1 {
-            return Err(several(seen.id));
-        }
-        let schedule = match &members.schedule {
-            MaybeUndefined::Undefined => existing.first().map(|one| one.schedule.clone()),
-            MaybeUndefined::Null => None,
-            MaybeUndefined::Value(schedule) => Some(normal(schedule, now)?),
-        };
-        let active = sent(&members.is_schedule_active).flatten().unwrap_or(!seen.paused);
-        return Ok(replaced(existing, schedule.map(|schedule| single(schedule, active)).into_iter().collect()));
-    }
-    match &members.schedules {
-        MaybeUndefined::Value(bodies) if client.is_v2() => Ok(replaced(existing, new_schedules(bodies, now)?)),
-        MaybeUndefined::Value(bodies) => patched(existing, bodies, now),
-        _ => Ok(Vec::new()),
     }
 }

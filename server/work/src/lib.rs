@@ -2,7 +2,9 @@
 
 mod deployment_body;
 mod deployment_runs;
+mod deployment_upsert;
 mod deployments;
+mod named_schedules;
 mod names;
 mod pool_queues;
 mod pools;
@@ -27,7 +29,7 @@ pub fn apis(ctx: &Ctx) -> impl OpenApi + Clone + use<> {
             queues::WorkQueuesApi { ctx: ctx.clone() },
         ),
         (
-            deployments::DeploymentsRoot { ctx: ctx.clone() },
+            deployment_upsert::DeploymentsRoot { ctx: ctx.clone() },
             deployments::DeploymentsApi { ctx: ctx.clone() },
             schedules::SchedulesApi { ctx: ctx.clone() },
             deployment_runs::DeploymentRunsApi { ctx: ctx.clone() },
