@@ -1,0 +1,62 @@
+//! Dependencies between the crates point one way.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What each crate may depend on within the workspace; tests may depend on more.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("schedule", &[]),
+    ("backends/sqlkit", &["mintaka-core"]),
+    ("backends/sqlite", &["mintaka-core", "mintaka-sqlkit"]),
+    ("backends/all", &["mintaka-core", "mintaka-sqlite"]),
+    ("conformance", &["mintaka-core"]),
+    ("orchestration", &["mintaka-core", "mintaka-schedule"]),
+    ("services", &["mintaka-core", "mintaka-orchestration"]),
+    ("server/http", &["mintaka-core", "mintaka-orchestration"]),
+    ("server/filters", &["mintaka-core", "mintaka-orchestration", "mintaka-http"]),
+    ("server/runs", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
+    ("server/work", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters", "mintaka-schedule"]),
+    ("server/blocks", &["mintaka-core", "mintaka-orchestration", "mintaka-http"]),
+    ("server/misc", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
+    ("server/events", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
+    (
+        "server",
+        &[
+            "mintaka-core",
+            "mintaka-orchestration",
+            "mintaka-http",
+            "mintaka-api-runs",
+            "mintaka-api-work",
+            "mintaka-api-blocks",
+            "mintaka-api-misc",
+            "mintaka-api-events",
+        ],
+    ),
+];
+
+#[test]
+fn no_crate_depends_on_one_that_it_must_not_know() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut wrong = BTreeMap::new();
+    for (folder, allowed) in ARROWS {
+        let manifest = std::fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
+        let own = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+        let own = own.split("\n[").next().unwrap_or_default();
+        for name in own.lines().filter_map(|line| line.split(['.', ' ', '=']).next()) {
+            if name.starts_with("mintaka-") && !allowed.contains(&name) {
+                wrong.entry(*folder).or_insert_with(Vec::new).push(name.to_owned());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_one_crate_knows_every_backend() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for folder in ["cli", "server", "services", "orchestration", "server/http"] {
+        let manifest = std::fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("mintaka-sqlite"), "{folder} knows a backend");
+    }
+}
