@@ -489,7 +489,7 @@ CREATE TABLE "event_resources" (
   "row_version" INTEGER NOT NULL,
   PRIMARY KEY ("occurred", "event_id", "ordinal")
 ) STRICT;
-CREATE INDEX "ix_event_resources__event_id" ON "event_resources" ("event_id", "occurred", "ordinal");
+CREATE INDEX "ix_event_resources__event_id_resource_id" ON "event_resources" ("event_id", "resource_id", "occurred", "ordinal");
 CREATE INDEX "ix_event_resources__resource_id_occurred" ON "event_resources" ("resource_id", "occurred", "event_id", "ordinal");
 
 CREATE TABLE "log" (

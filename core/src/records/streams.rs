@@ -39,7 +39,7 @@ record! {
         resource: Json,
     }
     key (occurred, event_id, ordinal);
-    index "ix_event_resources__event_id" (event_id);
+    index "ix_event_resources__event_id_resource_id" (event_id, resource_id);
     index "ix_event_resources__resource_id_occurred" (resource_id, occurred);
 }
 

@@ -5,8 +5,8 @@
 //! has such a rest is *not exact*, and whoever reads with it reads a bounded number of rows.
 
 use mintaka_api_filters::text_search::TextQuery;
-use mintaka_core::records::{Event, event, event_resources};
-use mintaka_core::{Cmp, Col, Direction, Filter, Time};
+use mintaka_core::records::{Event, EventResource, event, event_resources};
+use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Store, Time};
 use mintaka_orchestration::ops::events::{Labels, RESOURCE_ID, RESOURCE_ROLE};
 
 use crate::filter::{
@@ -34,7 +34,12 @@ pub(crate) struct Criteria {
     pub(crate) distinct: bool,
     resources: Vec<ResourceCriteria>,
     text: Option<TextQuery>,
+    /// What the rows of resources must meet of which the events must have one.
+    narrowing: Vec<Filter>,
 }
+
+/// An event is looked up by its id if its resources are at most so many.
+const FEW: u64 = 500;
 
 impl Criteria {
     /// What `filter` means at `now`; without an `until` it ends at `until`.
@@ -66,12 +71,19 @@ impl Criteria {
             resources.push(ResourceCriteria::of_related(related)?);
         }
         resources.extend(filter.any_resource.iter().flat_map(|several| &several.0).map(ResourceCriteria::of_any));
+        let mut narrowing = Vec::new();
         // What the store judges in full is not judged again.
         resources.retain(|criteria| {
-            let said = criteria.on_events(since, until);
+            let (said, rows) = criteria.on_events();
             filters.push(said.filter);
+            narrowing.extend(rows);
             !said.exact
         });
+        for rows in &mut narrowing {
+            let since = Filter::cmp(event_resources::occurred, Cmp::Ge, since);
+            let until = Filter::cmp(event_resources::occurred, Cmp::Le, until);
+            *rows = Filter::And(vec![std::mem::replace(rows, Filter::all()), since, until]);
+        }
         let text = filter.text.as_ref().map(|text| TextQuery::parse(&text.query));
         Ok(Criteria {
             filter: Filter::And(filters),
@@ -84,7 +96,27 @@ impl Criteria {
             distinct: filter.resource.as_ref().is_some_and(|resource| resource.distinct),
             resources,
             text: text.filter(|text| *text != TextQuery::default()),
+            narrowing,
         })
+    }
+
+    /// The same, with the ids of the events where a resource is rare: else the store would walk all events, in their
+    /// order, in search of it.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub(crate) async fn narrowed(mut self, store: &Store) -> Result<Criteria, Error> {
+        for rows in std::mem::take(&mut self.narrowing) {
+            let mut query = Query::of(EventResource::TABLE).filter(rows).limit(FEW + 1);
+            query.columns = Some(vec![event_resources::event_id]);
+            query.check()?;
+            let found = store.backend().select(query).await?;
+            if found.len() as u64 <= FEW {
+                let ids = found.into_iter().filter_map(|row| row.values.into_iter().next());
+                self.filter = self.filter.and(Filter::any(event::id, ids));
+            }
+        }
+        Ok(self)
     }
 
     /// In this order instead.
@@ -202,25 +234,21 @@ impl ResourceCriteria {
             && self.labels.is_empty()
     }
 
-    /// What a filter over events can say of it.
-    fn on_events(&self, since: Time, until: Time) -> Said {
+    /// What a filter over events can say of it, and, if it is about rows of resources, what a filter over those can.
+    fn on_events(&self) -> (Said, Option<Filter>) {
         if self.is_empty() {
-            return Said::exact(Filter::all());
+            return (Said::exact(Filter::all()), None);
         }
         if self.scope == Scope::Main {
-            return self.on(event::resource_id, None);
+            return (self.on(event::resource_id, None), None);
         }
         let said = self.on(event_resources::resource_id, Some(event_resources::resource_role));
-        let mut filters = vec![
-            said.filter,
-            Filter::cmp(event_resources::occurred, Cmp::Ge, since),
-            Filter::cmp(event_resources::occurred, Cmp::Le, until),
-        ];
+        let mut rows = said.filter;
         if self.scope == Scope::Related {
-            filters.push(Filter::eq(event_resources::resource_role, "").negate());
+            rows = rows.and(Filter::eq(event_resources::resource_role, "").negate());
         }
-        let filter = Filter::has(event::id, event_resources::event_id, Filter::And(filters));
-        Said { filter, exact: said.exact }
+        let filter = Filter::has(event::id, event_resources::event_id, rows.clone());
+        (Said { filter, exact: said.exact }, Some(rows))
     }
 
     fn on(&self, id: Col, role: Option<Col>) -> Said {

@@ -61,7 +61,7 @@ impl From<Error> for PageError {
 /// What is wrong with the filter, or what the store answers.
 pub(crate) async fn first(store: &Store, filter: &EventFilter, size: u64) -> Result<Page, PageError> {
     let now = store.now();
-    let criteria = Criteria::new(filter, now, now).map_err(PageError::Filter)?;
+    let criteria = Criteria::new(filter, now, now).map_err(PageError::Filter)?.narrowed(store).await?;
     let total = total(store, &criteria).await?;
     let filter = filter.to_json().unwrap_or_default();
     let token = Token { filter, since: criteria.since, until: criteria.until, total, size, after: None, past: 0 };
@@ -77,6 +77,7 @@ pub(crate) async fn next(store: &Store, token: &str) -> Result<Page, PageError> 
     let token: Token = serde_json::from_slice(&bytes).map_err(|_| PageError::Token)?;
     let filter = EventFilter::parse_from_json(Some(token.filter.clone())).map_err(|_| PageError::Token)?;
     let criteria = Criteria::within(&filter, token.since, token.until).map_err(|_| PageError::Token)?;
+    let criteria = criteria.narrowed(store).await?;
     if token.size > crate::rest::MAX_PAGE {
         return Err(PageError::Token);
     }

@@ -111,6 +111,7 @@ impl EventsApi {
         self.enabled(&client)?;
         let now = self.ctx.store.now();
         let criteria = Criteria::new(&body.filter, now, now).map_err(|fault| ApiError::member("filter", fault))?;
+        let criteria = criteria.narrowed(&self.ctx.store).await?;
         let interval = body.time_interval.unwrap_or(1.0);
         Ok(Out(count_by(&self.ctx.store, &criteria, countable.0, body.time_unit, interval).await?))
     }
