@@ -41,9 +41,10 @@ pub struct NewSchedule {
 }
 
 impl NewSchedule {
-    /// Its row. `place` is its place in the request: of schedules made at once, the first is listed first.
+    /// Its row. `place` is its place in the request: of schedules made at once, the last is listed first.
+    /// (wire: both lines)
     fn row(self, store: &Store, deployment: Uuid, place: usize, now: Time) -> DeploymentSchedule {
-        let now = now.plus_micros(-(place as i64));
+        let now = now.plus_micros(place as i64);
         DeploymentSchedule {
             id: store.new_id(),
             created: now,

@@ -11,6 +11,15 @@ pub(super) fn repaired(schema: &Value, nulls: Nulls) -> Value {
     let Value::Object(members) = &mut schema else { return schema };
     // Drafts are told apart by their keywords; the schemas that clients make are of this one, whatever they say.
     members.remove("$schema");
+    // wire: 2.x clients send these as null where a flow has none.
+    for keyword in ["definitions", "properties", "required"] {
+        if members.get(keyword).is_some_and(Value::is_null) {
+            members.remove(keyword);
+        }
+    }
+    if nulls == Nulls::AsWritten {
+        return schema;
+    }
     repair_properties(members, nulls);
     if let Some(Value::Object(definitions)) = members.get_mut("definitions") {
         for (_, definition) in definitions.iter_mut() {

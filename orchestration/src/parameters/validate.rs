@@ -27,6 +27,8 @@ pub enum Required {
 /// Which members that are not required may be null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nulls {
+    /// Those that the schema says.
+    AsWritten,
     /// Those without a default.
     WithoutDefault,
     /// All of them.

@@ -8,6 +8,7 @@ use mintaka_api_filters::wire::JsonObject;
 use mintaka_core::records::{Deployment, DeploymentSchedule, WorkPool, WorkQueue, deployment};
 use mintaka_core::{Change, Col, Json, Tags, Value as Stored};
 use mintaka_http::{ApiError, Ctx, Extra, View};
+use mintaka_orchestration::caller::{Caller, ClientLine};
 use mintaka_orchestration::ops::deployments::schedules_of;
 use poem_openapi::Object;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
@@ -206,6 +207,17 @@ impl DeploymentMembers {
             (None, Some(_)) => Err(ApiError::not_found("Concurrency limit")),
             (None, None) => Ok(()),
         }
+    }
+
+    /// The line of whoever sent this: a client that does not say who it is is known by what only the 2.x line sends.
+    pub(crate) fn line(&self, by: Caller) -> ClientLine {
+        let no_definitions = |schema: JsonObject| schema.0.get("definitions").is_some_and(Value::is_null);
+        let old = !self.manifest_path.is_undefined()
+            || !self.schedule.is_undefined()
+            || !self.is_schedule_active.is_undefined()
+            || !self.infra_overrides.is_undefined()
+            || sent(&self.parameter_openapi_schema).flatten().is_some_and(no_definitions);
+        if by.version.is_none() && old { ClientLine::V2 } else { by.line }
     }
 
     /// Job variables under either name.

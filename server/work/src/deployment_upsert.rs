@@ -52,13 +52,14 @@ impl DeploymentsRoot {
         // wire: absent parameters count as sent and empty.
         let change =
             if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
+        let line = members.line(client.by);
         let wanted = Upsert {
             flow_id: body.flow_id,
             name: body.name,
             sent: change,
             labels: sent(&members.labels).flatten().unwrap_or_default().0,
             schedules,
-            line: client.by.line,
+            line,
         };
         let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
         Ok(Created { new, value: deployment_view(ctx, record).await? })
@@ -105,7 +106,7 @@ fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
     let (true, MaybeUndefined::Value(schema)) = (enforced, &members.parameter_openapi_schema) else { return Ok(()) };
     let parameters = sent(&members.parameters).flatten().unwrap_or_default();
     let schema = Value::Object(schema.0.clone());
-    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::WithoutDefault)
+    check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::AsWritten)
         .map_err(|invalid| ApiError::member("parameters", invalid.to_string()))
 }
 
