@@ -99,6 +99,9 @@ pub fn server(start: &Start) -> Result<(), String> {
     if let Some(register) = settings::switch(settings::REGISTER_BLOCKS)? {
         api.register_blocks = register;
     }
+    if let Some(line) = settings::unnamed_clients()? {
+        api.unnamed_clients = line;
+    }
     api.collections = settings::first(settings::COLLECTIONS).map(|(folder, _)| folder.into());
     let services = service_settings::read()?;
     let services = if start.no_services { Vec::new() } else { mintaka_services::all(&services) };

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mintaka_orchestration::caller::ClientLine;
+
 /// Address to listen on.
 pub const HOST: &[&str] = &["MINTAKA_HOST", "PREFECT_SERVER_API_HOST"];
 /// Port to listen on.
@@ -17,6 +19,8 @@ pub const DEFAULT_LIMIT: &[&str] =
 /// Whether block types are registered at start.
 pub const REGISTER_BLOCKS: &[&str] =
     &["MINTAKA_REGISTER_BLOCKS", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "PREFECT_API_BLOCKS_REGISTER_ON_START"];
+/// The line of clients that do not say who they are.
+pub const UNNAMED_CLIENTS: &[&str] = &["MINTAKA_UNNAMED_CLIENTS"];
 /// Folder of further worker types.
 pub const COLLECTIONS: &[&str] = &["MINTAKA_COLLECTIONS"];
 
@@ -47,6 +51,19 @@ pub fn switch(names: &[&str]) -> Result<Option<bool>, String> {
         "1" | "true" | "yes" | "on" => Ok(Some(true)),
         "0" | "false" | "no" | "off" => Ok(Some(false)),
         _ => Err(format!("{name}={value} is neither true nor false")),
+    }
+}
+
+/// The line of clients that [`UNNAMED_CLIENTS`] names: `2.x` or `3.x`.
+///
+/// # Errors
+/// A text that names the variable and what it takes.
+pub fn unnamed_clients() -> Result<Option<ClientLine>, String> {
+    let Some((value, name)) = first(UNNAMED_CLIENTS) else { return Ok(None) };
+    match value.trim() {
+        "2.x" => Ok(Some(ClientLine::V2)),
+        "3.x" => Ok(Some(ClientLine::V3)),
+        _ => Err(format!("{name}={value} is neither 2.x nor 3.x")),
     }
 }
 

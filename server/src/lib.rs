@@ -43,7 +43,7 @@ pub fn endpoint(ctx: &Ctx, sealer: Arc<Sealer>) -> impl Endpoint<Output = Respon
         .at("/", make_sync(|_| Html(include_str!("welcome.html")).into_response()))
         .at("/openapi.json", of_document())
         .nest(PREFIX, api);
-    Layer::new(routes, paths)
+    Layer::new(routes, paths).with_unnamed(ctx.settings.unnamed_clients)
 }
 
 /// The answer for what does not exist, for routes outside the API.

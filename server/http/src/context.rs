@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mintaka_core::Store;
-use mintaka_orchestration::caller::Caller;
+use mintaka_orchestration::caller::{Caller, ClientLine};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio_util::sync::CancellationToken;
@@ -20,11 +20,19 @@ pub struct Settings {
     pub collections: Option<std::path::PathBuf>,
     /// Whether the built-in block types are registered when the server starts.
     pub register_blocks: bool,
+    /// The line of clients that do not say who they are, such as scripts.
+    pub unnamed_clients: ClientLine,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { default_limit: 200, events: true, collections: None, register_blocks: true }
+        Settings {
+            default_limit: 200,
+            events: true,
+            collections: None,
+            register_blocks: true,
+            unnamed_clients: ClientLine::V3,
+        }
     }
 }
 
@@ -60,11 +68,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads the headers of a request.
+    /// Reads the headers of a request. What the layer knows about clients without a name counts for those.
     pub fn of(request: &Request) -> Client {
         let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+        let mut by = Caller::from_headers(header("user-agent"), header("x-prefect-api-version"));
+        if by.version.is_none()
+            && let Some(line) = request.data::<ClientLine>()
+        {
+            by.line = *line;
+        }
         Client {
-            by: Caller::from_headers(header("user-agent"), header("x-prefect-api-version")),
+            by,
             automation: header("prefect-automation-id")
                 .map(|id| (id.to_owned(), header("prefect-automation-name").map(str::to_owned))),
             ui: header("x-prefect-ui").is_some_and(|v| v.eq_ignore_ascii_case("true")),

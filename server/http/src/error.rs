@@ -9,6 +9,8 @@ use poem_openapi::registry::{MetaResponses, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::Client;
+
 /// A failed request: status, body, and for some a time after which to try again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{status}: {body}")]
@@ -21,18 +23,27 @@ pub struct ApiError {
 /// One fault of a request body (wire: an item of `exception_detail`).
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
+    /// A short name of the kind of fault.
+    pub r#type: String,
     /// Where: `body`, then member names.
     pub loc: Vec<String>,
     /// What is wrong.
     pub msg: String,
-    /// A short name of the kind of fault.
-    pub r#type: String,
 }
 
 impl Problem {
     /// A value that breaks a rule of its member.
     pub fn value(member: &str, msg: impl Into<String>) -> Problem {
         Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into() }
+    }
+
+    /// A member of `place` (`body`, `query`) that is needed and not there, as the client's line calls it.
+    pub fn missing(place: &str, member: &str, client: &Client) -> Problem {
+        let (msg, kind) = match client.is_v2() {
+            true => ("field required", "value_error.missing"),
+            false => ("Field required", "missing"),
+        };
+        Problem { loc: vec![place.into(), member.into()], msg: msg.into(), r#type: kind.into() }
     }
 }
 

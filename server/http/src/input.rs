@@ -13,7 +13,7 @@ use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
-use crate::{ApiError, Problem};
+use crate::{ApiError, Client, Problem};
 
 /// The largest request body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 << 20;
@@ -52,16 +52,16 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         })
     }
 
-    async fn from_request(_: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Input<T>> {
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Input<T>> {
         let bytes = body.take()?.into_bytes_limit(MAX_BODY).await.map_err(|_| {
             ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes."))
         })?;
-        Ok(Input(parse(&bytes)?))
+        Ok(Input(parse(&bytes, &Client::of(request))?))
     }
 }
 
 /// Parses a JSON body as `T`.
-fn parse<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, ApiError> {
+fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], client: &Client) -> Result<T, ApiError> {
     let value: Value = if bytes.is_empty() {
         Value::Null
     } else {
@@ -79,8 +79,34 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, ApiError> {
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
         let msg = e.into_message();
-        ApiError::invalid(vec![locate(&msg)], serde_json::from_slice(bytes).ok())
+        let body: Option<Value> = serde_json::from_slice(bytes).ok();
+        let missing: Vec<Problem> = match &body {
+            Some(Value::Object(body)) => missing::<T>(|member| body.contains_key(member), client),
+            None => missing::<T>(|_| false, client),
+            Some(_) => Vec::new(),
+        };
+        ApiError::invalid(if missing.is_empty() { vec![locate(&msg)] } else { missing }, body)
     })
+}
+
+/// The members that the schema needs and the body has not.
+fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, client: &Client) -> Vec<Problem> {
+    let mut registry = Registry::new();
+    T::register(&mut registry);
+    let mut todo = vec![T::schema_ref()];
+    let mut problems = Vec::new();
+    while let Some(schema) = todo.pop() {
+        let schema = match &schema {
+            MetaSchemaRef::Inline(schema) => Some(&**schema),
+            MetaSchemaRef::Reference(name) => registry.schemas.get(name),
+        };
+        if let Some(schema) = schema {
+            let gone = schema.required.iter().filter(|member| !has(member));
+            problems.extend(gone.map(|member| Problem::missing("body", member, client)));
+            todo.extend(schema.all_of.iter().cloned());
+        }
+    }
+    problems
 }
 
 /// Names the member that a message of the parser is about, as far as the message tells.

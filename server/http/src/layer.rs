@@ -8,12 +8,13 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Body as _;
+use mintaka_orchestration::caller::ClientLine;
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParseRequestPayloadError};
 
-use crate::{ApiError, Problem};
+use crate::{ApiError, Client, Problem};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api";
@@ -29,12 +30,19 @@ pub struct Layer<E> {
     inner: E,
     /// Paths of the document that end in a slash, or do not, with parameters as `{}`.
     paths: Arc<BTreeSet<String>>,
+    /// The line of clients that do not say who they are.
+    unnamed: ClientLine,
 }
 
 impl<E> Layer<E> {
     /// Wraps `inner`; `paths` are those of the document, relative to [`PREFIX`].
     pub fn new(inner: E, paths: impl IntoIterator<Item = String>) -> Layer<E> {
-        Layer { inner, paths: Arc::new(paths.into_iter().collect()) }
+        Layer { inner, paths: Arc::new(paths.into_iter().collect()), unnamed: ClientLine::V3 }
+    }
+
+    /// The same with another line for clients that do not say who they are.
+    pub fn with_unnamed(self, unnamed: ClientLine) -> Layer<E> {
+        Layer { unnamed, ..self }
     }
 
     /// The other spelling of a path, if the document has it.
@@ -63,7 +71,9 @@ fn matches_template(template: &str, path: &str) -> bool {
 impl<E: Endpoint> Endpoint for Layer<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        request.set_data(self.unnamed);
+        let is_v2 = Client::of(&request).is_v2();
         let uri = request.original_uri().clone();
         let gzip = accepts_gzip(&request);
         if let Err(refused) = check_api_version(&request, uri.path()) {
@@ -78,24 +88,25 @@ impl<E: Endpoint> Endpoint for Layer<E> {
                 }
                 None => ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response(),
             },
-            Err(error) => body_of(error),
+            Err(error) => body_of(error, is_v2),
         };
         Ok(if gzip { compressed(response).await } else { response })
     }
 }
 
-fn body_of(error: poem::Error) -> Response {
+fn body_of(error: poem::Error, is_v2: bool) -> Response {
     if error.is::<MethodNotAllowedError>() {
         ApiError::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
     } else if error.is::<ParsePathError>() || error.is::<poem_openapi::error::ParsePathError>() {
         ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
     } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
-        // A path parameter that is not what its route takes (an id that is no UUID) is a path that does not exist.
-        if fault.name == "id" || fault.name.ends_with("_id") {
+        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and a wrong value in the 2.x line.
+        let in_path = fault.name == "id" || fault.name.ends_with("_id");
+        if in_path && !is_v2 {
             return ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response();
         }
         let problem = Problem {
-            loc: vec!["query".into(), fault.name.into()],
+            loc: vec![if in_path { "path" } else { "query" }.into(), fault.name.into()],
             msg: fault.reason.clone(),
             r#type: "value_error".into(),
         };
@@ -131,7 +142,9 @@ fn check_api_version(request: &Request, path: &str) -> Result<(), ApiError> {
                  Upgrade the client."
             )))
         }
-        _ => Err(refuse(format!("Invalid X-PREFECT-API-VERSION header format: expected x.y.z, received {text}"))),
+        _ => Err(refuse(format!(
+            "Invalid X-PREFECT-API-VERSION header format. A version has the form x.y.z, which {text:?} has not."
+        ))),
     }
 }
 

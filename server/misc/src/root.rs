@@ -1,6 +1,6 @@
 //! Whether the server is there, and what it speaks.
 
-use mintaka_http::{ApiError, Ctx, Out, Raw};
+use mintaka_http::{ApiError, Client, Ctx, Out, Problem, Raw};
 use mintaka_orchestration::caller::API_VERSION;
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
@@ -50,8 +50,10 @@ impl RootApi {
 
     /// A token against cross-site requests. There is none to be had: a client that is told so stops asking.
     #[oai(path = "/csrf-token", method = "get", operation_id = "create_csrf_token")]
-    async fn csrf_token(&self, client: Query<Option<String>>) -> Result<Raw, ApiError> {
-        let _ = client;
+    async fn csrf_token(&self, client: Query<Option<String>>, caller: Client) -> Result<Raw, ApiError> {
+        if client.0.is_none() {
+            return Err(ApiError::invalid(vec![Problem::missing("query", "client", &caller)], None));
+        }
         Err(ApiError::unprocessable("CSRF protection is disabled."))
     }
 }

@@ -3,7 +3,7 @@
 use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, NotAvailable, Operator, TagsFilter};
 use mintaka_core::records::{Variable, variable};
 use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, list};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, list};
 use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
@@ -96,7 +96,9 @@ impl VariablesRootApi {
         let body = body.0;
         check_name(&body.name, &client)?;
         let value = match body.value {
-            MaybeUndefined::Undefined => return Err(ApiError::member("value", "Field required")),
+            MaybeUndefined::Undefined => {
+                return Err(ApiError::invalid(vec![Problem::missing("body", "value", &client)], None));
+            }
             MaybeUndefined::Null => Value::Null,
             MaybeUndefined::Value(value) => value,
         };
@@ -283,9 +285,17 @@ fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
         return Err(ApiError::member("name", msg));
     }
     if name.chars().count() > LONGEST_NAME {
-        return Err(ApiError::member("name", format!("A name has at most {LONGEST_NAME} characters.")));
+        return Err(ApiError::member("name", at_most(LONGEST_NAME, client)));
     }
     Ok(())
+}
+
+/// What a text is told that is too long.
+fn at_most(characters: usize, client: &Client) -> String {
+    match client.is_v2() {
+        true => format!("ensure this value has at most {characters} characters"),
+        false => format!("Value should have at most {characters} characters"),
+    }
 }
 
 /// The value as it is stored. A number or a boolean of a 2.x client becomes text.
@@ -308,7 +318,7 @@ fn check_value(value: Value, client: &Client) -> Result<Json, ApiError> {
         }
     };
     if text.chars().count() > LONGEST_VALUE {
-        return Err(ApiError::member("value", format!("A value has at most {LONGEST_VALUE} characters.")));
+        return Err(ApiError::member("value", at_most(LONGEST_VALUE, client)));
     }
     Ok(Json::of(&text))
 }

@@ -7,7 +7,7 @@ use mintaka_core::records::{StateType, flow_run, task_run};
 use mintaka_core::{Aggregate, Cmp, Col, Filter, Group, Measure, Table, Time, Value};
 use mintaka_http::{ApiError, Choice, Client, Ctx, Duration, Input, Out, When};
 use poem_openapi::{Object, OpenApi};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Chapter;
 
@@ -35,11 +35,18 @@ pub(crate) struct HistoryQuery {
 #[derive(Debug, Object, Serialize)]
 pub(crate) struct HistoryResponse {
     /// Start, inclusive.
+    #[serde(serialize_with = "with_offset")]
     interval_start: When,
     /// End, exclusive.
+    #[serde(serialize_with = "with_offset")]
     interval_end: When,
     /// Runs by state.
     states: Vec<HistoryResponseState>,
+}
+
+/// An instant that ends in `+00:00`. (wire: 2.x; the 3.x line reads both)
+fn with_offset<S: Serializer>(at: &When, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&at.0.to_chrono().to_rfc3339())
 }
 
 /// The runs of a bucket that are in one state.

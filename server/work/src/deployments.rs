@@ -224,25 +224,25 @@ impl DeploymentsApi {
     /// Lets schedules make runs again.
     #[oai(path = "/:id/resume_deployment", method = "post", operation_id = "resume_deployment")]
     async fn resume(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, false).await
+        self.set_paused(&client, id.0, false, client.is_v2()).await
     }
 
     /// Stops schedules from making runs, and takes back those that were made ahead.
     #[oai(path = "/:id/pause_deployment", method = "post", operation_id = "pause_deployment")]
     async fn pause(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, true).await
+        self.set_paused(&client, id.0, true, client.is_v2()).await
     }
 
     /// The name of resuming in the 2.x line.
     #[oai(path = "/:id/set_schedule_active", method = "post", operation_id = "set_schedule_active")]
     async fn set_schedule_active(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, false).await
+        self.set_paused(&client, id.0, false, true).await
     }
 
     /// The name of pausing in the 2.x line.
     #[oai(path = "/:id/set_schedule_inactive", method = "post", operation_id = "set_schedule_inactive")]
     async fn set_schedule_inactive(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, true).await
+        self.set_paused(&client, id.0, true, true).await
     }
 
     /// The queues that have the deployment's runs.
@@ -258,11 +258,11 @@ impl DeploymentsApi {
 }
 
 impl DeploymentsApi {
-    /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several)
-    async fn set_paused(&self, client: &Client, id: Uuid, paused: bool) -> Result<Raw, ApiError> {
+    /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
+    async fn set_paused(&self, client: &Client, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
         let store = &self.ctx.store;
         edit_deployment::<ApiError>(store, id, |_, existing| {
-            let schedules = match (client.is_v2(), existing) {
+            let schedules = match (with_schedule, existing) {
                 (true, [one]) => {
                     let change = Change::default().set(deployment_schedule::active, !paused);
                     vec![ScheduleEdit::Change(one.id, change)]

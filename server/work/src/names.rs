@@ -10,7 +10,11 @@ use poem_openapi::types::MaybeUndefined;
 /// 422 for a forbidden character, or an empty name on the 3.x line.
 pub(crate) fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
     if name.contains(['/', '%', '&', '>', '<']) || (name.is_empty() && !client.is_v2()) {
-        return Err(ApiError::member("name", "String should match pattern '^[^/%&><]+$'"));
+        let text = match client.is_v2() {
+            true => format!("Name {name:?} contains an invalid character. Must not contain any of: ['/', '%', '&', '>', '<']."),
+            false => "String should match pattern '^[^/%&><]+$'".to_owned(),
+        };
+        return Err(ApiError::member("name", text));
     }
     Ok(())
 }
