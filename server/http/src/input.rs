@@ -52,7 +52,11 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         })
     }
 
-    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Input<T>> {
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Input<T>> {
         let bytes = body.take()?.into_bytes_limit(MAX_BODY).await.map_err(|_| {
             ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes."))
         })?;

@@ -1,8 +1,8 @@
 //! Variables: named values of the workspace.
 
-use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, NotAvailable, Operator, TagsFilter};
+use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, Operator, TagsFilter, contains_pattern};
 use mintaka_core::records::{Variable, variable};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags, is_like};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, list};
 use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
 use poem::http::StatusCode;
@@ -47,16 +47,40 @@ struct VariableFilter {
     id: Option<IdFilter>,
     name: Option<NameFilter>,
     tags: Option<TagsFilter>,
-    /// Not available: values are opaque.
-    value: Option<NotAvailable>,
+    /// Of the 2.x line.
+    value: Option<ValueFilter>,
+}
+
+/// Conditions on a value as text. (wire: 2.x)
+#[derive(Clone, Default, Object)]
+struct ValueFilter {
+    /// One of these.
+    any_: Option<Vec<String>>,
+    /// This text is in it; `%` is any text, `_` any character.
+    like_: Option<String>,
+}
+
+impl ValueFilter {
+    fn meets(&self, value: &str) -> bool {
+        let is_one = |values: &Vec<String>| values.iter().any(|one| one == value);
+        let contains = |text: &String| is_like(value, &contains_pattern(text));
+        self.any_.as_ref().is_none_or(is_one) && self.like_.as_ref().is_none_or(contains)
+    }
 }
 
 impl VariableFilter {
-    fn filter(&self) -> Filter {
+    /// The filter of the store. Values are opaque to it: those that a condition names are looked up first.
+    async fn filter(&self, store: &Store) -> Result<Filter, Error> {
         let id = self.id.iter().map(|leaf| leaf.on(variable::id));
         let name = self.name.iter().map(|leaf| leaf.on(variable::name));
         let tags = self.tags.iter().map(|leaf| leaf.on(variable::tags));
-        self.operator.combine(id.chain(name).chain(tags).collect())
+        let mut criteria: Vec<Filter> = id.chain(name).chain(tags).collect();
+        if let Some(wanted) = &self.value {
+            let all = store.all::<Variable>(Filter::all()).await?;
+            let met = all.iter().filter(|row| wanted.meets(&text_of(&row.value)));
+            criteria.push(Filter::any(variable::id, met.map(|row| row.id)));
+        }
+        Ok(self.operator.combine(criteria))
     }
 }
 
@@ -130,7 +154,7 @@ impl VariablesApi {
     #[oai(path = "/filter", method = "post", operation_id = "filter_variables")]
     async fn filter(&self, body: Input<FilterVariables>, client: Client) -> Result<Out<Vec<View<Variable>>>, ApiError> {
         let page = body.page.checked(&self.ctx)?;
-        let filter = body.variables.clone().unwrap_or_default().filter();
+        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.store).await?;
         let order = body.sort.map_or_else(|| vec![(variable::name, mintaka_core::Direction::Asc)], VariableSort::order);
         let rows = list::<Variable>(&self.ctx, filter, order, page).await?;
         Ok(Out(rows.into_iter().map(|row| shown(row.record, &client)).collect()))
@@ -139,7 +163,7 @@ impl VariablesApi {
     /// How many variables a filter meets.
     #[oai(path = "/count", method = "post", operation_id = "count_variables")]
     async fn count(&self, body: Input<CountVariables>) -> Result<Out<i64>, ApiError> {
-        let filter = body.variables.clone().unwrap_or_default().filter();
+        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.store).await?;
         Ok(Out(self.ctx.store.count::<Variable>(filter).await?))
     }
 
@@ -323,10 +347,18 @@ fn check_value(value: Value, client: &Client) -> Result<Json, ApiError> {
     Ok(Json::of(&text))
 }
 
+/// A value as text, as clients of the 2.x line know it.
+fn text_of(value: &Json) -> String {
+    match value.value() {
+        Value::String(text) => text,
+        _ => value.text().to_owned(),
+    }
+}
+
 /// A variable as its reader knows variables: for clients of the 2.x line every value is text.
 fn shown(mut row: Variable, client: &Client) -> View<Variable> {
-    if client.is_v2() && !matches!(row.value.value(), Value::String(_)) {
-        row.value = Json::of(row.value.text());
+    if client.is_v2() {
+        row.value = Json::of(&text_of(&row.value));
     }
     row.into()
 }

@@ -11,7 +11,9 @@ use poem_openapi::types::MaybeUndefined;
 pub(crate) fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
     if name.contains(['/', '%', '&', '>', '<']) || (name.is_empty() && !client.is_v2()) {
         let text = match client.is_v2() {
-            true => format!("Name {name:?} contains an invalid character. Must not contain any of: ['/', '%', '&', '>', '<']."),
+            true => format!(
+                "Name {name:?} contains an invalid character. Must not contain any of: ['/', '%', '&', '>', '<']."
+            ),
             false => "String should match pattern '^[^/%&><]+$'".to_owned(),
         };
         return Err(ApiError::member("name", text));
