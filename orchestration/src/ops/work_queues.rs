@@ -8,6 +8,7 @@ use mintaka_core::{
 };
 use uuid::Uuid;
 
+use super::status_events::queue_status;
 use super::sweep;
 use crate::error::OpError;
 
@@ -172,19 +173,22 @@ impl QueueEdit {
             change = change.max(work_queue::last_polled, polled);
         }
         if let Some(paused) = self.is_paused {
-            change = change.set(work_queue::is_paused, paused);
-            let polled = self.last_polled.max(seen.last_polled);
-            let status = match (paused, seen.status) {
-                (true, _) => WorkStatus::Paused,
-                (false, WorkStatus::Paused) if polled.is_some_and(|at| now.seconds_since(at) <= POLLED_WITHIN) => {
-                    WorkStatus::Ready
-                }
-                (false, WorkStatus::Paused) => WorkStatus::NotReady,
-                (false, as_it_is) => as_it_is,
-            };
-            change = change.set(work_queue::status, status);
+            change = change.set(work_queue::is_paused, paused).set(work_queue::status, self.status(seen, now));
         }
         change
+    }
+
+    /// The status that the edit leaves.
+    fn status(&self, seen: &WorkQueue, now: Time) -> WorkStatus {
+        let polled = self.last_polled.max(seen.last_polled);
+        match (self.is_paused, seen.status) {
+            (Some(true), _) => WorkStatus::Paused,
+            (Some(false), WorkStatus::Paused) if polled.is_some_and(|at| now.seconds_since(at) <= POLLED_WITHIN) => {
+                WorkStatus::Ready
+            }
+            (Some(false), WorkStatus::Paused) => WorkStatus::NotReady,
+            (_, as_it_is) => as_it_is,
+        }
     }
 }
 
@@ -210,6 +214,12 @@ pub async fn update_queue(store: &Store, id: Uuid, edit: &QueueEdit, shift: bool
         let now = store.now();
         let mut change = edit.change(&seen, now);
         let mut batch = Batch::new().version(&seen);
+        let status = edit.status(&seen, now);
+        if status != seen.status {
+            let mut renamed = seen.record.clone();
+            renamed.name = edit.name.clone().unwrap_or(renamed.name);
+            batch = queue_status(store, &renamed, status, now).await?.add_to(batch, now);
+        }
         match edit.priority {
             Some(priority) if shift => {
                 let Some(pool) = store.get::<WorkPool>(seen.work_pool_id).await? else {

@@ -97,20 +97,15 @@ impl<E: Endpoint> Endpoint for Layer<E> {
 fn body_of(error: poem::Error, is_v2: bool) -> Response {
     if error.is::<MethodNotAllowedError>() {
         ApiError::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
+    } else if let Some(fault) = error.downcast_ref::<poem_openapi::error::ParsePathError>()
+        && is_v2
+    {
+        refused("path", fault.name, &fault.reason)
     } else if error.is::<ParsePathError>() || error.is::<poem_openapi::error::ParsePathError>() {
+        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and a wrong value in the 2.x line.
         ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
     } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
-        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and a wrong value in the 2.x line.
-        let in_path = fault.name == "id" || fault.name.ends_with("_id");
-        if in_path && !is_v2 {
-            return ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response();
-        }
-        let problem = Problem {
-            loc: vec![if in_path { "path" } else { "query" }.into(), fault.name.into()],
-            msg: fault.reason.clone(),
-            r#type: "value_error".into(),
-        };
-        ApiError::invalid(vec![problem], None).into_response()
+        refused("query", fault.name, &fault.reason)
     } else if let Some(fault) = error.downcast_ref::<ParseRequestPayloadError>() {
         ApiError::member("body", fault.reason.clone()).into_response()
     } else if error.is::<ApiError>() {
@@ -123,6 +118,13 @@ fn body_of(error: poem::Error, is_v2: bool) -> Response {
         }
         ApiError::detail(status, error.to_string()).into_response()
     }
+}
+
+/// 422 for a parameter.
+fn refused(place: &str, name: &str, reason: &str) -> Response {
+    let loc = vec![place.to_owned(), name.to_owned()];
+    let problem = Problem { r#type: "value_error".into(), loc, msg: reason.to_owned() };
+    ApiError::invalid(vec![problem], None).into_response()
 }
 
 fn check_api_version(request: &Request, path: &str) -> Result<(), ApiError> {

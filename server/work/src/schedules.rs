@@ -242,7 +242,8 @@ impl SchedulesApi {
         .await?
         .ok_or_else(no_deployment)?;
         let schedules = schedules_of(store, [id.0]).await?;
-        let added = schedules.into_iter().filter(|schedule| !before.contains(&schedule.id));
+        // The list has the last first, the answer is in the order of the request.
+        let added = schedules.into_iter().rev().filter(|schedule| !before.contains(&schedule.id));
         Ok(Created::new(added.map(View::from).collect()))
     }
 
