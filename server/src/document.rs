@@ -20,8 +20,11 @@ pub fn document(ctx: &Ctx, sealer: Arc<Sealer>) -> Value {
         }
     }
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
-        for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-            answer_errors(operation);
+        for (path, methods) in paths.iter_mut() {
+            for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                answer_errors(operation);
+                tag(operation, path);
+            }
         }
     }
     document
@@ -30,6 +33,16 @@ pub fn document(ctx: &Ctx, sealer: Arc<Sealer>) -> Value {
 /// Paths of a document.
 pub fn paths(document: &Value) -> Vec<String> {
     document["paths"].as_object().map(|paths| paths.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// A described reference is written as `allOf: [reference, description]`; generators take a single reference there, and
+/// the description stands beside it already.
+fn only_references(property: &mut Value) {
+    if let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut)
+        && parts.iter().any(|part| part.get("$ref").is_some())
+    {
+        parts.retain(|part| part.get("$ref").is_some());
+    }
 }
 
 /// Members that are neither required nor have a default may be null: say so.
@@ -45,6 +58,7 @@ fn finish(schema: &mut Value) {
     }
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for (name, property) in properties.iter_mut() {
+        only_references(property);
         if required.contains(name) || property.get("default").is_some() {
             continue;
         }
@@ -98,6 +112,17 @@ fn errors() -> [(&'static str, Value); 3] {
             }),
         ),
     ]
+}
+
+/// An operation without a tag gets the first part of its path as one: "Work Pools" for `/work_pools/…`.
+fn tag(operation: &mut Value, path: &str) {
+    let tagged = operation["tags"].as_array().is_some_and(|tags| !tags.is_empty());
+    if let (false, Some(operation)) = (tagged, operation.as_object_mut()) {
+        let words = path.trim_start_matches('/').split('/').next().unwrap_or_default().split('_');
+        let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+        let name = words.filter(|word| !word.is_empty()).map(capital).collect::<Vec<_>>().join(" ");
+        operation.insert("tags".into(), json!([name]));
+    }
 }
 
 fn answer_errors(operation: &mut Value) {

@@ -27,8 +27,22 @@ impl<T: IsObjectType + Serialize + 'static> Extra for T {
         for (name, schema) in own.schemas {
             registry.schemas.entry(name).or_insert(schema);
         }
-        schema.map(|s| s.properties).unwrap_or_default()
+        let Some(schema) = schema else { return Vec::new() };
+        let required = schema.required;
+        schema
+            .properties
+            .into_iter()
+            .map(|(name, of)| (name, if required.contains(&name) { of } else { or_null(of) }))
+            .collect()
     }
+}
+
+/// The schema, or null.
+fn or_null(schema: MetaSchemaRef) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(match schema {
+        MetaSchemaRef::Inline(schema) => MetaSchema { nullable: true, ..*schema },
+        reference => MetaSchema { nullable: true, all_of: vec![reference], ..MetaSchema::ANY },
+    }))
 }
 
 /// Nothing beyond the record.

@@ -159,7 +159,8 @@ async fn schedules_with_slugs_are_matched_and_others_replaced() {
         slugs.sort();
         slugs.join(" ")
     };
-    assert_eq!(made["schedules"][0]["slug"], "a");
+    // The one that was made last is listed first.
+    assert_eq!(made["schedules"][0]["slug"], "b");
     api.patch(&at, json!({"schedules": []}), 204).await;
     assert_eq!(slugs().await, "a:true b:true");
     api.patch(&at, json!({"schedules": [{"slug": "a", "active": false}, one("c")]}), 204).await;
@@ -183,6 +184,39 @@ async fn schedules_with_slugs_are_matched_and_others_replaced() {
     assert_eq!(detail(&api.delete(&schedule, 404).await), "Schedule not found.");
     api.patch(&schedule, json!({}), 404).await;
     api.get("/deployments/5c7f5d3e-0000-0000-0000-000000000000/schedules", 404).await;
+}
+
+#[tokio::test]
+async fn added_schedules_are_answered_in_the_order_of_the_request() {
+    let api = api();
+    let at = path(&deploy(&api, V3, json!({}), 201).await);
+    let new = json!([{"schedule": hourly(), "slug": "x"}, {"schedule": hourly(), "slug": "y"}]);
+    let added = api.post(&format!("{at}/schedules"), new, 201).await;
+    assert_eq!((&added[0]["slug"], &added[1]["slug"]), (&json!("x"), &json!("y")));
+    let listed = api.get(&format!("{at}/schedules"), 200).await;
+    assert_eq!((&listed[0]["slug"], &listed[1]["slug"]), (&json!("y"), &json!("x")));
+}
+
+#[tokio::test]
+async fn a_client_without_a_name_is_known_by_what_only_the_2x_line_sends() {
+    let api = api();
+    let schema = |definitions: Value| json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}, "definitions": definitions});
+    for (members, enforced) in [
+        (json!({"parameter_openapi_schema": schema(json!({}))}), true),
+        (json!({"parameter_openapi_schema": schema(Value::Null)}), false),
+        (json!({"manifest_path": "a.json"}), false),
+        (json!({"infra_overrides": {}}), false),
+    ] {
+        let made = deploy(&api, "curl/8", members.clone(), 201).await;
+        assert_eq!(made["enforce_parameter_schema"], enforced, "{members}");
+        api.delete(&path(&made), 204).await;
+    }
+    // A client that says who it is, is believed; null where there are no definitions is no fault of a schema.
+    let made = deploy(&api, V3, json!({"parameter_openapi_schema": schema(Value::Null)}), 201).await;
+    assert_eq!(made["enforce_parameter_schema"], true);
+    let run = format!("{}/create_flow_run", path(&made));
+    api.post(&run, json!({"parameters": {"n": 1}}), 201).await;
+    api.post(&run, json!({"parameters": {}}), 409).await;
 }
 
 #[tokio::test]

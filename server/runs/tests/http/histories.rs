@@ -19,7 +19,7 @@ async fn a_history_counts_runs_by_bucket_and_state() {
     assert_eq!(
         history[1],
         json!({
-            "interval_start": "2026-03-01T11:59:00.000000Z", "interval_end": "2026-03-01T12:00:00.000000Z",
+            "interval_start": "2026-03-01T11:59:00+00:00", "interval_end": "2026-03-01T12:00:00+00:00",
             "states": [{"state_type": "SCHEDULED", "state_name": "Late", "count_runs": 1, "sum_estimated_run_time": 0.0, "sum_estimated_lateness": 90.0}],
         })
     );
