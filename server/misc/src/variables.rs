@@ -53,6 +53,7 @@ struct VariableFilter {
 
 /// Conditions on a value as text. (wire: 2.x)
 #[derive(Clone, Default, Object)]
+#[oai(rename = "VariableFilterValue")]
 struct ValueFilter {
     /// One of these.
     any_: Option<Vec<String>>,
