@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant, in whole microseconds since 1970-01-01T00:00:00Z.
@@ -56,6 +57,14 @@ impl Time {
             }
         }
         chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc().into())
+    }
+
+    /// Reads a number as clients send it: seconds since 1970, or milliseconds if it is greater than 2e10. `None` if it
+    /// is not finite.
+    pub fn parse_number(number: f64) -> Option<Time> {
+        const SECONDS_END: f64 = 2e10;
+        let seconds = if number.abs() > SECONDS_END { number / 1e3 } else { number };
+        number.is_finite().then(|| Time::from_micros((seconds * 1e6).round() as i64))
     }
 
     /// This instant as chrono's type.
@@ -119,8 +128,34 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        Time::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a date and time")))
+        d.deserialize_any(Reader)
+    }
+}
+
+/// Reads text by [`Time::parse`] and numbers by [`Time::parse_number`].
+struct Reader;
+
+impl Visitor<'_> for Reader {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a date and time")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+        Time::parse(text).ok_or_else(|| E::custom(format!("`{text}` is not a date and time")))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Time, E> {
+        Time::parse_number(number).ok_or_else(|| E::custom("a date and time is a finite number"))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Time, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Time, E> {
+        self.visit_f64(number as f64)
     }
 }
 
@@ -141,5 +176,15 @@ mod tests {
             assert_eq!(time.to_string(), "2026-11-24T04:50:33.753740Z", "{text}");
         }
         assert_eq!(Time::parse("next week"), None);
+    }
+
+    #[test]
+    fn numbers_are_seconds_since_1970_or_milliseconds() {
+        for number in ["1795495833.75374", "1795495833753.74"] {
+            let time: Time = serde_json::from_str(number).expect(number);
+            assert_eq!(time.to_string(), "2026-11-24T04:50:33.753740Z", "{number}");
+        }
+        assert_eq!(serde_json::from_str::<Time>("0").expect("a whole number"), Time::default());
+        assert_eq!(Time::parse_number(f64::NAN), None);
     }
 }

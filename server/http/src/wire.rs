@@ -42,7 +42,7 @@ impl ParseFromJSON for When {
         let value = value.unwrap_or_default();
         let time = match &value {
             Value::String(text) => Time::parse(text),
-            Value::Number(n) => n.as_f64().map(|s| Time::from_micros((s * 1e6) as i64)),
+            Value::Number(n) => n.as_f64().and_then(Time::parse_number),
             _ => None,
         };
         time.map(When).ok_or_else(|| ParseError::custom(format!("{value} is not a date and time")))
