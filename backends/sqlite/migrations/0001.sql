@@ -63,12 +63,12 @@ CREATE TABLE "flow_run" (
 ) STRICT;
 CREATE UNIQUE INDEX "uq_flow_run__flow_id_idempotency_key" ON "flow_run" ("flow_id", "idempotency_key");
 CREATE INDEX "ix_flow_run__state_type_next" ON "flow_run" ("state_type", "next_scheduled_start_time", "id");
-CREATE INDEX "ix_flow_run__deployment_state_next" ON "flow_run" ("deployment_id", "state_type", "next_scheduled_start_time", "id");
-CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id", "state_type", "next_scheduled_start_time", "id");
+CREATE INDEX "ix_flow_run__deployment_state_next" ON "flow_run" ("deployment_id", "state_type", "next_scheduled_start_time", "id") WHERE "deployment_id" IS NOT NULL;
+CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id", "state_type", "next_scheduled_start_time", "id") WHERE "work_queue_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__expected_start_time" ON "flow_run" ("expected_start_time", "id");
 CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
-CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id");
+CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id") WHERE "parent_task_run_id" IS NOT NULL;
 CREATE TABLE "flow_run__tags" (
   "tag" TEXT NOT NULL,
   "sort_time" INTEGER NOT NULL,
@@ -136,7 +136,7 @@ CREATE TABLE "task_run" (
   "row_version" INTEGER NOT NULL,
   PRIMARY KEY ("id")
 ) STRICT;
-CREATE UNIQUE INDEX "uq_task_run__flow_run_id_task_key_dynamic_key" ON "task_run" ("flow_run_id", "task_key", "dynamic_key");
+CREATE UNIQUE INDEX "uq_task_run__flow_run_id_task_key_dynamic_key" ON "task_run" ("flow_run_id", "task_key", "dynamic_key") WHERE "flow_run_id" IS NOT NULL;
 CREATE INDEX "ix_task_run__task_key_dynamic_key" ON "task_run" ("task_key", "dynamic_key", "id");
 CREATE INDEX "ix_task_run__state_type_next" ON "task_run" ("state_type", "next_scheduled_start_time", "id");
 CREATE INDEX "ix_task_run__expected_start_time" ON "task_run" ("expected_start_time", "id");
@@ -211,7 +211,7 @@ CREATE INDEX "ix_deployment__created" ON "deployment" ("created", "id");
 CREATE INDEX "ix_deployment__name" ON "deployment" ("name", "id");
 CREATE INDEX "ix_deployment__updated" ON "deployment" ("updated", "id");
 CREATE INDEX "ix_deployment__status" ON "deployment" ("status", "id");
-CREATE INDEX "ix_deployment__work_queue_id" ON "deployment" ("work_queue_id", "id");
+CREATE INDEX "ix_deployment__work_queue_id" ON "deployment" ("work_queue_id", "id") WHERE "work_queue_id" IS NOT NULL;
 CREATE TABLE "deployment__tags" (
   "tag" TEXT NOT NULL,
   "created" INTEGER NOT NULL,
@@ -401,8 +401,8 @@ CREATE TABLE "artifact" (
 ) STRICT;
 CREATE INDEX "ix_artifact__created" ON "artifact" ("created", "id");
 CREATE INDEX "ix_artifact__key_created" ON "artifact" ("key", "created", "id");
-CREATE INDEX "ix_artifact__flow_run_id" ON "artifact" ("flow_run_id", "created", "id");
-CREATE INDEX "ix_artifact__task_run_id" ON "artifact" ("task_run_id", "id");
+CREATE INDEX "ix_artifact__flow_run_id" ON "artifact" ("flow_run_id", "created", "id") WHERE "flow_run_id" IS NOT NULL;
+CREATE INDEX "ix_artifact__task_run_id" ON "artifact" ("task_run_id", "id") WHERE "task_run_id" IS NOT NULL;
 
 CREATE TABLE "artifact_collection" (
   "id" BLOB NOT NULL,
@@ -487,9 +487,8 @@ CREATE TABLE "event_resources" (
   "resource_role" TEXT NOT NULL,
   "resource" TEXT NOT NULL,
   "row_version" INTEGER NOT NULL,
-  PRIMARY KEY ("occurred", "event_id", "ordinal")
-) STRICT;
-CREATE INDEX "ix_event_resources__event_id_resource_id" ON "event_resources" ("event_id", "resource_id", "occurred", "ordinal");
+  PRIMARY KEY ("event_id", "resource_id", "ordinal")
+) STRICT, WITHOUT ROWID;
 CREATE INDEX "ix_event_resources__resource_id_occurred" ON "event_resources" ("resource_id", "occurred", "event_id", "ordinal");
 
 CREATE TABLE "log" (
@@ -507,6 +506,6 @@ CREATE TABLE "log" (
   "row_version" INTEGER NOT NULL,
   PRIMARY KEY ("timestamp", "id")
 ) STRICT;
-CREATE INDEX "ix_log__flow_run_id_timestamp" ON "log" ("flow_run_id", "timestamp", "id");
-CREATE INDEX "ix_log__task_run_id_timestamp" ON "log" ("task_run_id", "timestamp", "id");
+CREATE INDEX "ix_log__flow_run_id_timestamp" ON "log" ("flow_run_id", "timestamp", "id") WHERE "flow_run_id" IS NOT NULL;
+CREATE INDEX "ix_log__task_run_id_timestamp" ON "log" ("task_run_id", "timestamp", "id") WHERE "task_run_id" IS NOT NULL;
 CREATE INDEX "ix_log__writer_seq" ON "log" ("writer", "seq", "timestamp", "id");

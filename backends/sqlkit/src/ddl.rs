@@ -47,11 +47,22 @@ fn create_table(dialect: &dyn Dialect, table: &Table) -> String {
         .collect();
     lines.push(format!("  {} {} NOT NULL", quoted(ROW_VERSION), dialect.column_type(Kind::Int)));
     lines.push(format!("  PRIMARY KEY ({})", columns(table, table.key)));
-    format!("CREATE TABLE {} (\n{}\n){}", quoted(table.name), lines.join(",\n"), dialect.table_options())
+    // Rows of a composite key lie in the order of the key, without a tree beside it; those of streams are too wide for that.
+    let in_key_order = table.key.len() > 1 && table.stream.is_none();
+    let options = if in_key_order { dialect.key_table_options() } else { dialect.table_options() };
+    format!("CREATE TABLE {} (\n{}\n){options}", quoted(table.name), lines.join(",\n"))
 }
 
 fn create_index(what: &str, name: &str, table: &Table, ordinals: &[usize]) -> String {
-    format!("CREATE {what} {} ON {} ({})", quoted(name), quoted(table.name), columns(table, ordinals))
+    // A reference that is null is looked up by nobody: no entry for it, so a row that refers to nothing costs nothing.
+    let first = ordinals.first().map(|&i| &table.columns[i]);
+    let condition = match first {
+        Some(column) if column.kind == Kind::Uuid && column.nullable => {
+            format!(" WHERE {} IS NOT NULL", quoted(column.name))
+        }
+        _ => String::new(),
+    };
+    format!("CREATE {what} {} ON {} ({}){condition}", quoted(name), quoted(table.name), columns(table, ordinals))
 }
 
 fn create_side_table(dialect: &dyn Dialect, table: &Table, side: &TagTable) -> String {

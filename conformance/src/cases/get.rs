@@ -56,7 +56,10 @@ async fn a_row_whose_unique_key_has_a_null_is_found_by_its_primary_key_alone(lab
 async fn composite_keys_are_compared_as_a_whole(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::event_resource(1, 0), sample::event_resource(1, 1), sample::event_resource(2, 0)]).await?;
     lab.seed([sample::event(1)]).await?;
-    let third = |n: u128, ordinal: i64| Key::Primary(vec![at(n as i64).into(), id(n).into(), ordinal.into()]);
+    let third = |n: u128, ordinal: i64| {
+        let row = sample::event_resource(n, ordinal);
+        Key::Primary(vec![row.event_id.into(), row.resource_id.into(), ordinal.into()])
+    };
     assert!(lab.find::<EventResource>(third(1, 1)).await?.is_some());
     assert!(lab.find::<EventResource>(third(2, 1)).await?.is_none());
     let same_id_at = |time: Time| Key::Primary(vec![time.into(), id(1).into()]);

@@ -38,8 +38,7 @@ record! {
         resource_role: String,
         resource: Json,
     }
-    key (occurred, event_id, ordinal);
-    index "ix_event_resources__event_id_resource_id" (event_id, resource_id);
+    key (event_id, resource_id, ordinal);
     index "ix_event_resources__resource_id_occurred" (resource_id, occurred);
 }
 

@@ -39,12 +39,12 @@ CREATE TABLE "flow_run" (
 ) STRICT;
 CREATE UNIQUE INDEX "uq_flow_run__flow_id_idempotency_key" ON "flow_run" ("flow_id", "idempotency_key");
 CREATE INDEX "ix_flow_run__state_type_next" ON "flow_run" ("state_type", "next_scheduled_start_time", "id");
-CREATE INDEX "ix_flow_run__deployment_state_next" ON "flow_run" ("deployment_id", "state_type", "next_scheduled_start_time", "id");
-CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id", "state_type", "next_scheduled_start_time", "id");
+CREATE INDEX "ix_flow_run__deployment_state_next" ON "flow_run" ("deployment_id", "state_type", "next_scheduled_start_time", "id") WHERE "deployment_id" IS NOT NULL;
+CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id", "state_type", "next_scheduled_start_time", "id") WHERE "work_queue_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__expected_start_time" ON "flow_run" ("expected_start_time", "id");
 CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
-CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id");
+CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id") WHERE "parent_task_run_id" IS NOT NULL;
 CREATE TABLE "flow_run__tags" (
   "tag" TEXT NOT NULL,
   "sort_time" INTEGER NOT NULL,
