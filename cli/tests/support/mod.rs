@@ -136,7 +136,7 @@ impl Line {
 }
 
 /// A Python of version 3.10 to 3.12.
-fn python() -> &'static str {
+pub fn python() -> &'static str {
     const NAMES: [&str; 4] = ["python3.11", "python3.12", "python3.10", "python3"];
     let fits = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))";
     NAMES.into_iter().find(|name| succeeds(Command::new(name).args(["-c", fits]))).expect("a Python of 3.10 to 3.12")
@@ -146,7 +146,8 @@ fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn run(command: &mut Command) {
+/// Runs a command to its end; it must succeed.
+pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", text(&output));
 }
