@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::NewFlowRun;
 use super::deployments::variables_for;
 use super::work_queues::find_or_create_queue;
+use crate::caller::ClientLine;
 use crate::error::OpError;
 use crate::parameters::{Invalid, JobVariables, Nulls, Required, Variables, check, hydrate};
 use crate::run_policy::FlowRunPolicy;
@@ -115,13 +116,13 @@ impl Source {
     ///
     /// # Errors
     /// [`Refused`]
-    pub async fn run(&self, store: &Store, wanted: Wanted) -> Result<NewFlowRun, Refused> {
+    pub async fn run(&self, store: &Store, wanted: Wanted, line: ClientLine) -> Result<NewFlowRun, Refused> {
         let given = self.parameters(&wanted);
         let variables = variables_for(store, &given).await?;
         let parameters = self.checked(&given, &wanted, &variables)?;
         self.check_job_variables(store, &wanted).await?;
         let queue = match &wanted.work_queue_name {
-            Some(name) => self.other_queue(store, name).await?,
+            Some(name) => self.other_queue(store, name, line).await?,
             None => (self.deployment.work_queue_id, self.queue_name()),
         };
         let deployment = &self.deployment;
@@ -180,7 +181,12 @@ impl Source {
         })
     }
 
-    async fn other_queue(&self, store: &Store, name: &str) -> Result<(Option<Uuid>, Option<String>), Refused> {
+    async fn other_queue(
+        &self,
+        store: &Store,
+        name: &str,
+        line: ClientLine,
+    ) -> Result<(Option<Uuid>, Option<String>), Refused> {
         let Some(pool) = &self.pool else {
             return Err(Refused::Nonsense(format!(
                 "Cannot create flow run in work queue {name} because deployment {} is not associated with a work \
@@ -188,7 +194,7 @@ impl Source {
                 self.deployment.id
             )));
         };
-        let queue = find_or_create_queue(store, pool, name, None).await?;
+        let queue = find_or_create_queue(store, pool, name, None, line).await?;
         Ok((Some(queue.id), Some(queue.name)))
     }
 }

@@ -10,6 +10,7 @@ use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, 
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
+use super::lifecycle_events::{Happened, changed, deployment_event, deployment_updated, tell};
 use super::schedule_runs::{Cause, delete_scheduled_runs};
 use super::sweep;
 use super::work_pools::{default_agent_pool, pool_named};
@@ -154,8 +155,10 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
         let mut batch = Batch::new().present::<Flow>(Key::id(wanted.flow_id));
         let row = match &seen {
             None => {
-                let row = with(blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line), &sent)?;
-                batch = batch.insert(row.clone());
+                let new = blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line);
+                let row = changed(new, &sent)?;
+                let told = deployment_event(store, Happened::Created, &row).await?;
+                batch = tell(batch.insert(row.clone()), wanted.line, [told]);
                 row
             }
             Some(seen) => {
@@ -165,10 +168,11 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
                 };
                 let change = change.set(deployment::updated, now);
                 batch = batch.version(seen).update::<Deployment>(Key::id(seen.id), change.clone());
+                batch = tell(batch, wanted.line, deployment_updated(store, seen, &change).await?);
                 for old in schedules_of(store, [seen.id]).await? {
                     batch = batch.delete::<DeploymentSchedule>(Key::id(old.id));
                 }
-                with(seen.record.clone(), &change)?
+                changed(seen.record.clone(), &change)?
             }
         };
         for (place, schedule) in wanted.schedules.iter().enumerate() {
@@ -203,15 +207,6 @@ fn replacement(wanted: &Upsert, sent: &Change, now: Time) -> Change {
     change
 }
 
-/// A record with the columns of a change set.
-fn with(row: Deployment, change: &Change) -> Result<Deployment, Error> {
-    let mut values = row.into_values();
-    for (column, value) in &change.set {
-        values[column.ordinal] = value.clone();
-    }
-    Deployment::from_values(values)
-}
-
 fn labels(flow: &Flow, sent: &Map<String, JsonValue>) -> Json {
     let mut labels = match flow.labels.value() {
         JsonValue::Object(labels) => labels,
@@ -240,6 +235,8 @@ pub struct DeploymentEdit {
     pub change: Change,
     /// Of its schedules, in order.
     pub schedules: Vec<ScheduleEdit>,
+    /// Whether an event tells what changes.
+    pub told: bool,
 }
 
 /// Applies `decide` to a deployment and its schedules as they are, and commits what it answers. `decide` may be called
@@ -259,7 +256,12 @@ pub async fn edit_deployment<E: From<OpError>>(
         let edit = decide(&seen, &schedules)?;
         let now = store.now();
         let change = edit.change.set(deployment::updated, now);
-        let mut batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), change);
+        let told = match edit.told {
+            true => deployment_updated(store, &seen, &change).await.map_err(failed)?,
+            false => None,
+        };
+        let batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), change);
+        let mut batch = tell(batch, ClientLine::V3, told);
         for (place, edit) in edit.schedules.into_iter().enumerate() {
             batch = match edit {
                 ScheduleEdit::Add(new) => batch.insert(new.row(store, id, place, now)),
@@ -286,8 +288,14 @@ pub async fn edit_deployment<E: From<OpError>>(
 /// # Errors
 /// What the store answers.
 pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let outcome = store.commit(Batch::new().delete::<Deployment>(Key::id(id))).await?;
-    let there = matches!(outcome, Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied));
+    let there = match store.get::<Deployment>(id).await? {
+        Some(seen) => {
+            let batch = Batch::new().present::<Deployment>(Key::id(id)).delete::<Deployment>(Key::id(id));
+            let told = deployment_event(store, Happened::Deleted, &seen).await?;
+            matches!(store.commit(tell(batch, line, [told])).await?, Outcome::Committed { .. })
+        }
+        None => false,
+    };
     sweep::<DeploymentSchedule>(store, Filter::eq(deployment_schedule::deployment_id, id)).await?;
     if there {
         delete_scheduled_runs(store, id, Cause::Deleted, line).await?;
@@ -313,6 +321,7 @@ pub async fn resolve_queue(
     store: &Store,
     pool: Option<&str>,
     queue: Option<&str>,
+    line: ClientLine,
 ) -> Result<Option<WorkQueue>, OpError> {
     let by_name_alone = pool.is_none();
     let pool = match (pool, queue) {
@@ -321,11 +330,11 @@ pub async fn resolve_queue(
             let found = pool_named(store, name).await?;
             found.ok_or_else(|| OpError::NotFound(format!("Work pool \"{name}\" not found.")))?.record
         }
-        (None, Some(_)) => default_agent_pool(store).await?.0,
+        (None, Some(_)) => default_agent_pool(store, line).await?.0,
     };
     match queue {
         // wire: a queue that is made by its name alone takes priority 1; the pool's others give way.
-        Some(name) => find_or_create_queue(store, &pool, name, by_name_alone.then_some(1)).await.map(Some),
+        Some(name) => find_or_create_queue(store, &pool, name, by_name_alone.then_some(1), line).await.map(Some),
         None => Ok(store.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
     }
 }

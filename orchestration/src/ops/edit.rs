@@ -2,6 +2,8 @@
 
 use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Store, Versioned};
 
+use super::events::NewEvent;
+
 /// How often a change is tried before the row counts as too busy.
 const ATTEMPTS: usize = 50;
 
@@ -20,14 +22,32 @@ where
     R: Record,
     E: From<Error>,
 {
+    edit_telling(store, key, |seen| Ok((decide(seen)?, Vec::new()))).await
+}
+
+/// Like [`edit`]; the events that `decide` answers too are recorded with the change.
+///
+/// # Errors
+/// See [`edit`].
+pub async fn edit_telling<R, E>(
+    store: &Store,
+    key: Key,
+    mut decide: impl FnMut(&Versioned<R>) -> Result<(Change, Vec<NewEvent>), E>,
+) -> Result<Edited<R>, E>
+where
+    R: Record,
+    E: From<Error>,
+{
     for _ in 0..ATTEMPTS {
         let Some(seen) = store.find::<R>(key.clone()).await? else { return Ok(Edited::Missing) };
-        let change = decide(&seen)?;
+        let (change, events) = decide(&seen)?;
         if change.is_empty() {
             return Ok(Edited::Done(seen));
         }
         let own = Key::Primary(seen.record.key());
-        match store.commit(Batch::new().version(&seen).update::<R>(own, change)).await? {
+        let batch = Batch::new().version(&seen).update::<R>(own, change);
+        let batch = events.iter().fold(batch, |batch, event| event.add_to(batch, event.occurred));
+        match store.commit(batch).await? {
             Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => {
                 return Ok(Edited::Collides);
             }

@@ -4,17 +4,15 @@
 
 use std::time::Duration;
 
-use mintaka_core::records::{Deployment, Flow, PollStatus, WorkPool, WorkQueue, WorkStatus};
+use mintaka_core::records::{Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus};
 use mintaka_core::{Error, Store, Time};
 use uuid::Uuid;
 
+use crate::ops::event_labels::{POOL_TYPE, of_deployment, related_pool};
 use crate::ops::events::{Labels, NewEvent, RESOURCE_NAME, RESOURCE_ROLE};
 
 /// An event of a pool names the one before it if that is younger than this.
 const TIGHT: Duration = Duration::from_secs(600);
-
-/// The label that says what a pool's workers are.
-const POOL_TYPE: &str = "prefect.work-pool.type";
 
 /// As statuses are spelt in names of events.
 const fn spelt(status: WorkStatus) -> &'static str {
@@ -47,7 +45,7 @@ pub async fn queue_status(store: &Store, queue: &WorkQueue, status: WorkStatus, 
         .with(RESOURCE_NAME, &*queue.name)
         .with(RESOURCE_ROLE, "work-queue");
     let mut event = NewEvent::new(Uuid::now_v7(), now, format!("prefect.work-queue.{}", spelt(status)), resource);
-    event.related.extend(related_pool(store, queue.work_pool_id).await?);
+    event.related.extend(store.get::<WorkPool>(queue.work_pool_id).await?.map(|pool| related_pool(&pool)));
     Ok(event)
 }
 
@@ -68,25 +66,6 @@ pub async fn deployment_status(
         PollStatus::NotReady => "prefect.deployment.not-ready",
     };
     let mut event = NewEvent::new(Uuid::now_v7(), now, name, resource);
-    if let Some(flow) = store.get::<Flow>(deployment.flow_id).await? {
-        event.related.push(related("flow", flow.id, &flow.name));
-    }
-    let queue = match deployment.work_queue_id {
-        Some(id) => store.get::<WorkQueue>(id).await?,
-        None => None,
-    };
-    if let Some(queue) = queue {
-        event.related.push(related("work-queue", queue.id, &queue.name));
-        event.related.extend(related_pool(store, queue.work_pool_id).await?);
-    }
+    event.related = of_deployment(store, deployment).await?;
     Ok(event)
-}
-
-fn related(kind: &str, id: Uuid, name: &str) -> Labels {
-    Labels::related(format!("prefect.{kind}.{id}"), kind).with(RESOURCE_NAME, name)
-}
-
-async fn related_pool(store: &Store, id: Uuid) -> Result<Option<Labels>, Error> {
-    let pool = store.get::<WorkPool>(id).await?;
-    Ok(pool.map(|pool| related("work-pool", pool.id, &pool.name).with(POOL_TYPE, &*pool.r#type)))
 }

@@ -1,13 +1,20 @@
 //! Work pools and their workers.
 
 use mintaka_core::records::{WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, work_queue, worker};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Store, Time, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Store, Versioned};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::events::NewEvent;
+use super::lifecycle_events::{Happened, pool_event, pool_updated, queue_event, tell};
+use super::status_events::pool_status;
 use super::work_queues::{NewQueue, detach_queue};
-use super::{Edited, edit, sweep};
+use super::{Edited, edit_telling, sweep};
+use crate::caller::ClientLine;
 use crate::error::OpError;
+
+/// How often a pool is read again because somebody else changed it.
+const ATTEMPTS: usize = 50;
 
 /// The pool of queues that were made without one.
 pub const DEFAULT_AGENT_POOL: &str = "default-agent-pool";
@@ -48,14 +55,14 @@ pub fn no_storage() -> Json {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn create_pool(store: &Store, new: NewPool) -> Result<Option<WorkPool>, Error> {
+pub async fn create_pool(store: &Store, new: NewPool, line: ClientLine) -> Result<Option<WorkPool>, Error> {
     let (id, queue, now) = (store.new_id(), store.new_id(), store.now());
     let status = match (new.r#type.as_str(), new.is_paused) {
         (AGENT_TYPE, _) => None,
         (_, true) => Some(WorkStatus::Paused),
         (_, false) => Some(WorkStatus::NotReady),
     };
-    let pool = WorkPool {
+    let mut pool = WorkPool {
         id,
         created: now,
         updated: now,
@@ -76,7 +83,15 @@ pub async fn create_pool(store: &Store, new: NewPool) -> Result<Option<WorkPool>
         description: Some("The work pool's default queue.".into()),
         ..NewQueue::default()
     };
-    let batch = Batch::new().insert(pool.clone()).insert(first.row(queue, id, 1, now));
+    let queue = first.row(queue, id, 1, now);
+    let told = [queue_event(store, Happened::Created, &queue, &pool), pool_event(store, Happened::Created, &pool)];
+    let mut batch = tell(Batch::new(), line, told);
+    if let Some(status) = status {
+        let event = pool_status(&pool, status, now);
+        pool.last_status_event_id = Some(event.id);
+        batch = event.add_to(batch, now);
+    }
+    let batch = batch.insert(pool.clone()).insert(queue);
     Ok(match store.commit(batch).await? {
         Outcome::Conflict(_) => None,
         _ => Some(pool),
@@ -95,7 +110,7 @@ pub async fn pool_named(store: &Store, name: &str) -> Result<Option<Versioned<Wo
 ///
 /// # Errors
 /// What the store answers.
-pub async fn default_agent_pool(store: &Store) -> Result<(WorkPool, bool), OpError> {
+pub async fn default_agent_pool(store: &Store, line: ClientLine) -> Result<(WorkPool, bool), OpError> {
     for _ in 0..2 {
         if let Some(found) = pool_named(store, DEFAULT_AGENT_POOL).await? {
             return Ok((found.record, false));
@@ -109,7 +124,7 @@ pub async fn default_agent_pool(store: &Store) -> Result<(WorkPool, bool), OpErr
             concurrency_limit: None,
             storage_configuration: no_storage(),
         };
-        if let Some(made) = create_pool(store, new).await? {
+        if let Some(made) = create_pool(store, new, line).await? {
             return Ok((made, true));
         }
     }
@@ -135,9 +150,9 @@ pub struct PoolEdit {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit) -> Result<bool, Error> {
+pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit, line: ClientLine) -> Result<bool, Error> {
     let online = wanted.is_paused == Some(false) && has_online_worker(store, id).await?;
-    let edited = edit::<WorkPool, Error>(store, Key::id(id), |seen| {
+    let edited = edit_telling::<WorkPool, Error>(store, Key::id(id), |seen| {
         let now = store.now();
         let mut change = Change::default().set(work_pool::updated, now);
         if let Some(description) = &wanted.description {
@@ -152,6 +167,10 @@ pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit) -> Result<bo
         if let Some(storage) = &wanted.storage_configuration {
             change = change.set(work_pool::storage_configuration, storage.clone());
         }
+        let mut told: Vec<NewEvent> = match line {
+            ClientLine::V2 => Vec::new(),
+            ClientLine::V3 => pool_updated(store, seen, &change).into_iter().collect(),
+        };
         if let Some(paused) = wanted.is_paused {
             change = change.set(work_pool::is_paused, paused);
             let status = match (paused, online) {
@@ -160,17 +179,18 @@ pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit) -> Result<bo
                 (false, false) => WorkStatus::NotReady,
             };
             if seen.r#type != AGENT_TYPE {
-                change = with_status(change, status, now);
+                let event = pool_status(seen, status, now);
+                change = change
+                    .set(work_pool::status, status)
+                    .set(work_pool::last_transitioned_status_at, now)
+                    .set(work_pool::last_status_event_id, event.id);
+                told.push(event);
             }
         }
-        Ok(change)
+        Ok((change, told))
     })
     .await?;
     Ok(matches!(edited, Edited::Done(_)))
-}
-
-fn with_status(change: Change, status: WorkStatus, now: Time) -> Change {
-    change.set(work_pool::status, status).set(work_pool::last_transitioned_status_at, now)
 }
 
 /// Whether a worker of the pool is marked as online.
@@ -186,16 +206,31 @@ pub async fn has_online_worker(store: &Store, pool: Uuid) -> Result<bool, Error>
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_pool(store: &Store, id: Uuid) -> Result<bool, Error> {
-    let outcome = store.commit(Batch::new().delete::<WorkPool>(Key::id(id))).await?;
-    let there = matches!(outcome, Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied));
+pub async fn delete_pool(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let queues = delete_pool_row(store, id, line).await?;
     sweep::<Worker>(store, Filter::eq(worker::work_pool_id, id)).await?;
-    let queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, id)).await?;
     sweep::<WorkQueue>(store, Filter::eq(work_queue::work_pool_id, id)).await?;
-    for queue in queues {
-        detach_queue(store, queue.id).await?;
+    let there = queues.is_some();
+    for queue in queues.into_iter().flatten() {
+        detach_queue(store, queue).await?;
     }
     Ok(there)
+}
+
+/// Deletes the row of a pool, and tells that it and its queues are gone; the ids of the queues, or `None` if there was
+/// no pool. The pool's version guards them: who adds a queue changes the pool.
+async fn delete_pool_row(store: &Store, id: Uuid, line: ClientLine) -> Result<Option<Vec<Uuid>>, Error> {
+    for _ in 0..ATTEMPTS {
+        let Some(pool) = store.get::<WorkPool>(id).await? else { return Ok(None) };
+        let queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, id)).await?;
+        let told = queues.iter().map(|queue| queue_event(store, Happened::Deleted, queue, &pool));
+        let told = told.chain([pool_event(store, Happened::Deleted, &pool)]);
+        let batch = tell(Batch::new().version(&pool).delete::<WorkPool>(Key::id(id)), line, told);
+        if let Outcome::Committed { .. } = store.commit(batch).await? {
+            return Ok(Some(queues.iter().map(|queue| queue.id).collect()));
+        }
+    }
+    Err(Error::Unavailable("the work pool is being changed too often".into()))
 }
 
 /// Deletes a worker; false if there was none of that name.

@@ -8,8 +8,10 @@ use mintaka_core::{
 };
 use uuid::Uuid;
 
+use super::lifecycle_events::{Happened, changed, queue_event, queue_updated, tell};
 use super::status_events::queue_status;
 use super::sweep;
+use crate::caller::ClientLine;
 use crate::error::OpError;
 
 /// How often queues of one pool are read again because somebody else changed them.
@@ -89,7 +91,12 @@ fn serialised(pool: &Versioned<WorkPool>) -> Batch {
 ///
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] when the pool's queues change too often.
-pub async fn create_queue(store: &Store, pool: Uuid, new: NewQueue) -> Result<Option<WorkQueue>, Error> {
+pub async fn create_queue(
+    store: &Store,
+    pool: Uuid,
+    new: NewQueue,
+    line: ClientLine,
+) -> Result<Option<WorkQueue>, Error> {
     for _ in 0..ATTEMPTS {
         let Some(seen) = store.get::<WorkPool>(pool).await? else { return Ok(None) };
         let queues = queues_of(store, pool).await?;
@@ -106,7 +113,8 @@ pub async fn create_queue(store: &Store, pool: Uuid, new: NewQueue) -> Result<Op
             batch = batch.update::<WorkQueue>(Key::id(other), change);
         }
         let row = new.clone().row(id, pool, priority, now);
-        if let Outcome::Committed { .. } = store.commit(batch.insert(row.clone())).await? {
+        let batch = tell(batch.insert(row.clone()), line, [queue_event(store, Happened::Created, &row, &seen)]);
+        if let Outcome::Committed { .. } = store.commit(batch).await? {
             return Ok(Some(row));
         }
     }
@@ -122,13 +130,15 @@ pub async fn find_or_create_queue(
     pool: &WorkPool,
     name: &str,
     priority: Option<i64>,
+    line: ClientLine,
 ) -> Result<WorkQueue, OpError> {
     // Twice: somebody else may have made it between the look and the making.
     for _ in 0..2 {
         if let Some(found) = queue_named(store, pool.id, name).await? {
             return Ok(found.record);
         }
-        if let Some(made) = create_queue(store, pool.id, NewQueue { priority, ..NewQueue::named(name) }).await? {
+        let new = NewQueue { priority, ..NewQueue::named(name) };
+        if let Some(made) = create_queue(store, pool.id, new, line).await? {
             return Ok(made);
         }
     }
@@ -208,18 +218,18 @@ pub enum QueueEdited {
 ///
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] when the pool's queues change too often.
-pub async fn update_queue(store: &Store, id: Uuid, edit: &QueueEdit, shift: bool) -> Result<QueueEdited, Error> {
+pub async fn update_queue(
+    store: &Store,
+    id: Uuid,
+    edit: &QueueEdit,
+    shift: bool,
+    line: ClientLine,
+) -> Result<QueueEdited, Error> {
     for _ in 0..ATTEMPTS {
         let Some(seen) = store.get::<WorkQueue>(id).await? else { return Ok(QueueEdited::Missing) };
         let now = store.now();
         let mut change = edit.change(&seen, now);
         let mut batch = Batch::new().version(&seen);
-        let status = edit.status(&seen, now);
-        if status != seen.status {
-            let mut renamed = seen.record.clone();
-            renamed.name = edit.name.clone().unwrap_or(renamed.name);
-            batch = queue_status(store, &renamed, status, now).await?.add_to(batch, now);
-        }
         match edit.priority {
             Some(priority) if shift => {
                 let Some(pool) = store.get::<WorkPool>(seen.work_pool_id).await? else {
@@ -241,6 +251,11 @@ pub async fn update_queue(store: &Store, id: Uuid, edit: &QueueEdit, shift: bool
             Some(priority) => change = change.set(work_queue::priority, priority),
             None => {}
         }
+        batch = tell(batch, line, queue_updated(store, &seen, &change).await?);
+        let after = changed(seen.record.clone(), &change)?;
+        if after.status != seen.status {
+            batch = queue_status(store, &after, after.status, now).await?.add_to(batch, now);
+        }
         match store.commit(batch.update::<WorkQueue>(Key::id(id), change)).await? {
             Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => {
                 return Ok(QueueEdited::Taken);
@@ -256,10 +271,14 @@ pub async fn update_queue(store: &Store, id: Uuid, edit: &QueueEdit, shift: bool
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_queue(store: &Store, id: Uuid) -> Result<bool, Error> {
-    let outcome = store.commit(Batch::new().delete::<WorkQueue>(Key::id(id))).await?;
+pub async fn delete_queue(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let Some(queue) = store.get::<WorkQueue>(id).await? else { return Ok(false) };
+    let batch = Batch::new().present::<WorkQueue>(Key::id(id)).delete::<WorkQueue>(Key::id(id));
+    let pool = store.get::<WorkPool>(queue.work_pool_id).await?;
+    let batch = tell(batch, line, pool.map(|pool| queue_event(store, Happened::Deleted, &queue, &pool)));
+    let outcome = store.commit(batch).await?;
     detach_queue(store, id).await?;
-    Ok(matches!(outcome, Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied)))
+    Ok(matches!(outcome, Outcome::Committed { .. }))
 }
 
 /// Takes a deleted queue out of what refers to it. Safe to repeat.

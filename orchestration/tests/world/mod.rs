@@ -9,6 +9,7 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, Flow, FlowRun, FlowRunState, PollStatus, StateType, WorkPool, WorkQueue, flow_run,
 };
 use mintaka_core::{Batch, Direction, Filter, Json, ManualClock, Outcome, Query, Record, Store, Tags, Time};
+use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
 use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue};
 use mintaka_orchestration::ops::{NewFlowRun, create_flow_run};
@@ -132,12 +133,12 @@ impl World {
             concurrency_limit: limit,
             storage_configuration: no_storage(),
         };
-        create_pool(&self.store, new).await.unwrap().expect("the name is free")
+        create_pool(&self.store, new, ClientLine::V3).await.unwrap().expect("the name is free")
     }
 
     pub async fn queue(&self, pool: &WorkPool, name: &str, limit: Option<i64>) -> WorkQueue {
         let new = NewQueue { concurrency_limit: limit, ..NewQueue::named(name) };
-        create_queue(&self.store, pool.id, new).await.unwrap().expect("the name is free")
+        create_queue(&self.store, pool.id, new, ClientLine::V3).await.unwrap().expect("the name is free")
     }
 
     /// A run with a first state; `edit` changes what is asked for.

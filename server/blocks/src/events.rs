@@ -2,26 +2,10 @@
 
 use mintaka_core::records::{BlockDocument, BlockSchema, BlockType};
 use mintaka_core::{Batch, Store};
-use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
+use mintaka_orchestration::ops::events::{Labels, RESOURCE_NAME};
+pub(crate) use mintaka_orchestration::ops::lifecycle_events::Happened;
+use mintaka_orchestration::ops::lifecycle_events::lifecycle;
 use serde_json::{Map, Value, json};
-
-/// What happened.
-#[derive(Clone, Copy)]
-pub(crate) enum Happened {
-    Created,
-    Updated,
-    Deleted,
-}
-
-impl Happened {
-    fn text(self) -> &'static str {
-        match self {
-            Happened::Created => "created",
-            Happened::Updated => "updated",
-            Happened::Deleted => "deleted",
-        }
-    }
-}
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -32,10 +16,7 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// Adds to a batch what it does to a block type.
 pub(crate) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
-    let now = store.now();
-    let resource = Labels::resource(format!("prefect.block-type.{}", row.id)).with(RESOURCE_NAME, row.name.as_str());
-    let name = format!("prefect.block-type.{}", happened.text());
-    let mut event = NewEvent::new(store.new_id(), now, name, resource);
+    let mut event = lifecycle(store, "block-type", happened, row.id, &row.name);
     event.payload = object(json!({
         "name": row.name,
         "slug": row.slug,
@@ -45,7 +26,7 @@ pub(crate) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &B
         "code_example": row.code_example,
         "is_protected": row.is_protected,
     }));
-    event.add_to(batch, now)
+    event.add_to(batch, event.occurred)
 }
 
 /// Adds to a batch what it does to a document, unless that is anonymous. Of the data only top-level texts that are no
@@ -61,11 +42,7 @@ pub(crate) fn tell_document(
     if row.is_anonymous {
         return batch;
     }
-    let now = store.now();
-    let id = format!("prefect.block-document.{}", row.id);
-    let resource = Labels::resource(id).with(RESOURCE_NAME, row.name.as_str());
-    let name = format!("prefect.block-document.{}", happened.text());
-    let mut event = NewEvent::new(store.new_id(), now, name, resource);
+    let mut event = lifecycle(store, "block-document", happened, row.id, &row.name);
     let type_id = format!("prefect.block-type.{}", of_type.id);
     event.related = vec![
         Labels::related(type_id, "block-type").with(RESOURCE_NAME, of_type.name.as_str()),
@@ -85,5 +62,5 @@ pub(crate) fn tell_document(
             "block_type": {"id": of_type.id, "name": of_type.name},
         },
     }));
-    event.add_to(batch, now)
+    event.add_to(batch, event.occurred)
 }

@@ -4,7 +4,7 @@ use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, Operator, TagsFilter
 use mintaka_core::records::{Variable, variable};
 use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags, is_like};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, list};
-use mintaka_orchestration::ops::events::{Labels, NewEvent, RESOURCE_NAME};
+use mintaka_orchestration::ops::lifecycle_events::{Happened, lifecycle};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -132,7 +132,7 @@ impl VariablesRootApi {
         let now = store.now();
         let name = body.name;
         let row = Variable { id: store.new_id(), created: now, updated: now, name, value, tags: Tags(body.tags) };
-        let batch = tell(store, Batch::new().insert(row.clone()), "created", &row);
+        let batch = tell(store, Batch::new().insert(row.clone()), Happened::Created, &row);
         if let Outcome::Conflict(_) = store.commit(batch).await? {
             return Err(if client.is_v2() {
                 ApiError::integrity()
@@ -250,7 +250,7 @@ impl VariablesApi {
                 .set(variable::value, row.value.clone())
                 .set(variable::tags, row.tags.clone());
             let batch = Batch::new().version(&seen).update::<Variable>(Key::id(row.id), change);
-            match store.commit(tell(store, batch, "updated", &row)).await? {
+            match store.commit(tell(store, batch, Happened::Updated, &row)).await? {
                 Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
                     return Err(ApiError::integrity());
                 }
@@ -266,7 +266,7 @@ impl VariablesApi {
         let row = store.find::<Variable>(key).await?.ok_or_else(not_found)?.record;
         let key = Key::id(row.id);
         let batch = Batch::new().present::<Variable>(key.clone()).delete::<Variable>(key);
-        match store.commit(tell(store, batch, "deleted", &row)).await? {
+        match store.commit(tell(store, batch, Happened::Deleted, &row)).await? {
             Outcome::Conflict(_) => Err(not_found()),
             _ => Ok(NoContent),
         }
@@ -283,14 +283,12 @@ fn given<T>(sent: MaybeUndefined<T>) -> Result<Option<T>, ApiError> {
 }
 
 /// Adds to a batch the event of what it does to a variable.
-fn tell(store: &Store, batch: Batch, happened: &str, row: &Variable) -> Batch {
-    let now = store.now();
-    let resource = Labels::resource(format!("prefect.variable.{}", row.id)).with(RESOURCE_NAME, row.name.as_str());
-    let mut event = NewEvent::new(store.new_id(), now, format!("prefect.variable.{happened}"), resource);
+fn tell(store: &Store, batch: Batch, happened: Happened, row: &Variable) -> Batch {
+    let mut event = lifecycle(store, "variable", happened, row.id, &row.name);
     event.payload.insert("name".into(), row.name.as_str().into());
     event.payload.insert("value".into(), row.value.value());
     event.payload.insert("tags".into(), row.tags.0.as_slice().into());
-    event.add_to(batch, now)
+    event.add_to(batch, event.occurred)
 }
 
 fn by_name(name: &str) -> Key {

@@ -3,8 +3,10 @@
 use mintaka_api_filters::wire::JsonObject;
 use mintaka_api_filters::{ArtifactCollectionFilter, ArtifactFilter, Filters};
 use mintaka_core::records::{Artifact, ArtifactCollection, artifact, artifact_collection};
-use mintaka_core::{Batch, Change, Cmp, Condition, Direction, Error, Filter, Json, Key, Outcome, Query, Value};
+use mintaka_core::{Batch, Change, Cmp, Condition, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Value};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, list, sort};
+use mintaka_orchestration::caller::ClientLine;
+use mintaka_orchestration::ops::lifecycle_events::{Happened, changed, collection_event, tell};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -198,27 +200,50 @@ impl ArtifactsRoot {
             flow_run_id: body.flow_run_id,
             task_run_id: body.task_run_id,
         };
-        let mut batch = Batch::new().insert(made.clone());
-        if let Some(key) = made.key.clone() {
-            let collection = ArtifactCollection {
-                id: Uuid::new_v4(),
-                created: now,
-                updated: now,
-                key,
-                latest_id: made.id,
-                r#type: made.r#type.clone(),
-                description: made.description.clone(),
-                data: made.data.clone(),
-                metadata_: made.metadata_.clone(),
-                flow_run_id: made.flow_run_id,
-                task_run_id: made.task_run_id,
-            };
-            batch = batch.upsert(collection, latest(&made), Vec::new());
+        for _ in 0..ATTEMPTS {
+            let batch = self.with_collection(Batch::new().insert(made.clone()), &made, client.by.line).await?;
+            match store.commit(batch).await? {
+                Outcome::Committed { .. } => return Ok(Created::new(made.into())),
+                Outcome::Conflict(conflict) if conflict.table == ArtifactCollection::TABLE => continue,
+                _ => return Err(ApiError::integrity()),
+            }
         }
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => Ok(Created::new(made.into())),
-            _ => Err(ApiError::integrity()),
-        }
+        Err(too_busy())
+    }
+}
+
+impl ArtifactsRoot {
+    /// Also makes the artifact the latest of its key. The event depends on whether there is a collection, so that is
+    /// guarded; its version is not, for any number of artifacts may become the latest one after another.
+    async fn with_collection(&self, batch: Batch, made: &Artifact, line: ClientLine) -> Result<Batch, Error> {
+        let store = &self.ctx.store;
+        let Some(key) = made.key.clone() else { return Ok(batch) };
+        Ok(match store.find::<ArtifactCollection>(Key::Unique(vec![key.as_str().into()])).await? {
+            Some(seen) => {
+                let id = Key::id(seen.id);
+                let change = latest(made);
+                let after = changed(seen.record, &change)?;
+                let batch = batch.present::<ArtifactCollection>(id.clone()).update::<ArtifactCollection>(id, change);
+                tell(batch, line, [collection_event(store, Happened::Updated, &after)])
+            }
+            None => {
+                let collection = ArtifactCollection {
+                    id: Uuid::new_v4(),
+                    created: made.created,
+                    updated: made.updated,
+                    key,
+                    latest_id: made.id,
+                    r#type: made.r#type.clone(),
+                    description: made.description.clone(),
+                    data: made.data.clone(),
+                    metadata_: made.metadata_.clone(),
+                    flow_run_id: made.flow_run_id,
+                    task_run_id: made.task_run_id,
+                };
+                let told = collection_event(store, Happened::Created, &collection);
+                tell(batch.insert(collection), line, [told])
+            }
+        })
     }
 }
 
@@ -338,22 +363,22 @@ impl Artifacts {
 
     /// Deletes an artifact; the one before it is the latest of its key then.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_artifact")]
-    async fn delete_artifact(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+    async fn delete_artifact(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
         for _ in 0..ATTEMPTS {
             let seen = self.ctx.store.get::<Artifact>(id.0).await?.ok_or_else(unknown)?.record;
-            let batch = self.without(seen).await?;
+            let batch = self.without(seen, client.by.line).await?;
             match self.ctx.store.commit(batch).await? {
                 Outcome::Committed { .. } => return Ok(NoContent),
                 _ => continue,
             }
         }
-        Err(Error::Unavailable("the collection of the artifact changes too often".into()).into())
+        Err(too_busy())
     }
 }
 
 impl Artifacts {
     /// The batch that deletes an artifact and gives its collection its predecessor.
-    async fn without(&self, gone: Artifact) -> Result<Batch, ApiError> {
+    async fn without(&self, gone: Artifact, line: ClientLine) -> Result<Batch, ApiError> {
         let store = &self.ctx.store;
         let batch = Batch::new().delete::<Artifact>(Key::id(gone.id));
         let Some(key) = gone.key else { return Ok(batch) };
@@ -366,15 +391,24 @@ impl Artifacts {
         }
         let others = Filter::eq(artifact::key, key).and(Filter::eq(artifact::id, gone.id).negate());
         let newest = Query::of(&artifact::TABLE).filter(others).order(artifact::created, Direction::Desc);
-        let collection = Key::id(collection.id);
+        let own = Key::id(collection.id);
         Ok(match store.first::<Artifact>(newest).await? {
             Some(next) => {
                 let change = latest(&next).set(artifact_collection::created, next.created);
-                batch.present::<Artifact>(Key::id(next.id)).update::<ArtifactCollection>(collection, change)
+                let after = changed(collection.record, &change)?;
+                let batch = batch.present::<Artifact>(Key::id(next.id)).update::<ArtifactCollection>(own, change);
+                tell(batch, line, [collection_event(store, Happened::Updated, &after)])
             }
-            None => batch.delete::<ArtifactCollection>(collection),
+            None => {
+                let told = collection_event(store, Happened::Deleted, &collection);
+                tell(batch.delete::<ArtifactCollection>(own), line, [told])
+            }
         })
     }
+}
+
+fn too_busy() -> ApiError {
+    Error::Unavailable("the collection of the artifact changes too often".into()).into()
 }
 
 /// What a patch says about a member: nothing, null or a value.

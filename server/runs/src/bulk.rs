@@ -113,7 +113,7 @@ impl Bulk {
         let found = list::<Flow>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
         let mut deleted = Vec::new();
         for id in found.into_iter().map(|flow| flow.id) {
-            if cascade::remove_flow(&self.ctx.store, id).await? {
+            if cascade::remove_flow(&self.ctx.store, id, client.by.line).await? {
                 deleted.push(id);
             }
         }

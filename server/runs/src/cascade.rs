@@ -7,6 +7,8 @@ use mintaka_core::records::{
     deployment_schedule, flow_run, flow_run_input, flow_run_state, log, task_run, task_run_state,
 };
 use mintaka_core::{Batch, Change, Error, Filter, Key, Outcome, Query, Record, Store, Value};
+use mintaka_orchestration::caller::ClientLine;
+use mintaka_orchestration::ops::lifecycle_events::{Happened, flow_event, tell};
 use mintaka_orchestration::ops::sweep;
 use uuid::Uuid;
 
@@ -94,8 +96,11 @@ async fn remove_page<R: Record>(store: &Store, filter: Filter) -> Result<Option<
 }
 
 /// Deletes a flow and what it leaves; false if there was none.
-pub(crate) async fn remove_flow(store: &Store, id: Uuid) -> Result<bool, Error> {
-    let removed = remove::<Flow>(store, id).await?;
+pub(crate) async fn remove_flow(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let Some(flow) = store.get::<Flow>(id).await? else { return Ok(false) };
+    let batch = Batch::new().present::<Flow>(Key::id(id)).delete::<Flow>(Key::id(id));
+    let batch = tell(batch, line, [flow_event(store, Happened::Deleted, &flow)]);
+    let removed = matches!(store.commit(batch).await?, Outcome::Committed { .. });
     if removed {
         after_flow(store, id).await?;
     }

@@ -9,7 +9,7 @@ use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, list, number_of, read, sort,
 };
-use mintaka_orchestration::ops::work_pools::pool_named;
+use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
 use mintaka_orchestration::ops::work_queues::queue_named;
 use mintaka_orchestration::ops::{self, Edited, NewFlowRun, edit};
 use mintaka_orchestration::parameters::{JobVariables, Required};
@@ -140,9 +140,10 @@ impl FlowRunsRoot {
         body: Input<FlowRunCreate>,
     ) -> Result<Created<FlowRunView>, ApiError> {
         let Input(body) = body;
-        let work_queue_id = match &body.work_pool_name {
-            Some(pool) => Some(self.queue_of(pool, body.work_queue_name.as_deref()).await?),
-            None => None,
+        let work_queue_id = match (&body.work_pool_name, &body.work_queue_name) {
+            (Some(pool), queue) => Some(self.queue_of(pool, queue.as_deref()).await?),
+            (None, Some(queue)) => self.queue_of_agents(queue).await?,
+            (None, None) => None,
         };
         let new = NewFlowRun {
             name: body.name,
@@ -165,6 +166,13 @@ impl FlowRunsRoot {
         };
         let made = ops::create_flow_run(&self.ctx.store, new, &client.by).await?;
         Ok(Created { new: made.created, value: flow_run_in(&self.ctx, made.run, made.state).await? })
+    }
+
+    /// The queue of the default agent pool, if it has one of that name. (wire: agents match runs by the queue's name)
+    async fn queue_of_agents(&self, queue: &str) -> Result<Option<Uuid>, ApiError> {
+        let store = &self.ctx.store;
+        let Some(pool) = pool_named(store, DEFAULT_AGENT_POOL).await? else { return Ok(None) };
+        Ok(queue_named(store, pool.id, queue).await?.map(|queue| queue.id))
     }
 
     /// The queue of a pool, its default one without a name.

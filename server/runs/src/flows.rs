@@ -8,7 +8,8 @@ use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, View, list, number_of, read,
     sort,
 };
-use mintaka_orchestration::ops::{Edited, edit};
+use mintaka_orchestration::ops::lifecycle_events::{Happened, changed, flow_event, tell};
+use mintaka_orchestration::ops::{Edited, edit_telling};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
@@ -83,7 +84,7 @@ pub(crate) struct FlowsRoot {
 impl FlowsRoot {
     /// Makes a flow, or finds the one of that name as it is.
     #[oai(path = "/", method = "post", operation_id = "create_flow")]
-    async fn create_flow(&self, body: Input<FlowCreate>) -> Result<Created<View<Flow>>, ApiError> {
+    async fn create_flow(&self, client: Client, body: Input<FlowCreate>) -> Result<Created<View<Flow>>, ApiError> {
         let Input(FlowCreate { name, tags, labels }) = body;
         if name.contains(['/', '%', '&', '>', '<']) {
             return Err(ApiError::member("name", "name must not contain any of the characters / % & > <"));
@@ -97,7 +98,9 @@ impl FlowsRoot {
             tags: Tags(tags),
             labels: labels.map_or_else(Json::object, Json::from),
         };
-        match self.ctx.store.commit(Batch::new().once(flow.clone())).await? {
+        let made = flow_event(&self.ctx.store, Happened::Created, &flow);
+        let batch = tell(Batch::new().once(flow.clone()), client.by.line, [made]);
+        match self.ctx.store.commit(batch).await? {
             Outcome::Committed { .. } => Ok(Created::new(flow.into())),
             Outcome::Repeated(row) => Ok(Created { new: false, value: Versioned::<Flow>::from_row(row)?.into() }),
             _ => Err(ApiError::integrity()),
@@ -156,13 +159,25 @@ impl Flows {
 
     /// Changes a flow's tags.
     #[oai(path = "/:id", method = "patch", operation_id = "update_flow")]
-    async fn update_flow(&self, id: Path<Uuid>, body: Input<FlowUpdate>) -> Result<NoContent, ApiError> {
+    async fn update_flow(
+        &self,
+        client: Client,
+        id: Path<Uuid>,
+        body: Input<FlowUpdate>,
+    ) -> Result<NoContent, ApiError> {
         let mut change = Change::default().set(flow::updated, self.ctx.store.now());
         if let Some(tags) = &body.tags {
             change = change.set(flow::tags, Tags(tags.clone()));
         }
-        let decide = |_: &Versioned<Flow>| Ok::<_, ApiError>(change.clone());
-        match edit::<Flow, ApiError>(&self.ctx.store, Key::id(id.0), decide).await? {
+        let store = &self.ctx.store;
+        let decide = |seen: &Versioned<Flow>| {
+            let told = match client.is_v2() {
+                true => Vec::new(),
+                false => vec![flow_event(store, Happened::Updated, &changed(seen.record.clone(), &change)?)],
+            };
+            Ok::<_, ApiError>((change.clone(), told))
+        };
+        match edit_telling::<Flow, ApiError>(store, Key::id(id.0), decide).await? {
             Edited::Missing => Err(ApiError::not_found(WHAT)),
             Edited::Collides => Err(ApiError::integrity()),
             Edited::Done(_) => Ok(NoContent),
@@ -171,8 +186,8 @@ impl Flows {
 
     /// Deletes a flow with its deployments and runs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow")]
-    async fn delete_flow(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match cascade::remove_flow(&self.ctx.store, id.0).await? {
+    async fn delete_flow(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+        match cascade::remove_flow(&self.ctx.store, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

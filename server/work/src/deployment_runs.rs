@@ -184,7 +184,7 @@ impl DeploymentRunsApi {
         let deployment = read::<Deployment>(ctx, id.0, "Deployment").await?;
         let source = Source::of(&ctx.store, deployment.record).await?;
         let wanted = body.0.wanted(&client)?;
-        let new = source.run(&ctx.store, wanted).await.map_err(answered)?;
+        let new = source.run(&ctx.store, wanted, client.by.line).await.map_err(answered)?;
         let made = ops::create_flow_run(&ctx.store, new, &client.by).await?;
         let seen = read::<FlowRun>(ctx, made.run.id, "Flow run").await?;
         Ok(Created { new: made.created, value: flow_run_view(ctx, seen).await? })
@@ -208,7 +208,7 @@ impl DeploymentRunsApi {
         let wanted: Vec<Wanted> = body.0.into_iter().map(|one| one.wanted(&client)).collect::<Result<_, _>>()?;
         let mut results = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let made = match source.run(&ctx.store, one).await {
+            let made = match source.run(&ctx.store, one, client.by.line).await {
                 Ok(new) => ops::create_flow_run(&ctx.store, new, &client.by).await.map_err(Refused::from),
                 Err(refused) => Err(refused),
             };

@@ -3,6 +3,7 @@
 use mintaka_core::records::{BlockDocument, deployment};
 use mintaka_core::{Change, Json};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input};
+use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::deployment_run::known_blocks;
 use mintaka_orchestration::ops::deployments::{Upsert, resolve_queue, upsert_deployment};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
@@ -47,12 +48,12 @@ impl DeploymentsRoot {
         check_own_parameters(&members)?;
         let schedules = made_schedules(&members, ctx.store.now())?;
         self.check_job_variables(&members).await?;
-        let change = with_queue(ctx, members.change(), &members).await?;
+        let line = members.line(client.by);
+        let change = with_queue(ctx, members.change(), &members, line).await?;
         self.check_blocks(&members).await?;
         // wire: absent parameters count as sent and empty.
         let change =
             if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
-        let line = members.line(client.by);
         let wanted = Upsert {
             flow_id: body.flow_id,
             name: body.name,
@@ -111,10 +112,15 @@ fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
 }
 
 /// A change with the queue that the body names, which is made if it is missing.
-pub(crate) async fn with_queue(ctx: &Ctx, change: Change, members: &DeploymentMembers) -> Result<Change, ApiError> {
+pub(crate) async fn with_queue(
+    ctx: &Ctx,
+    change: Change,
+    members: &DeploymentMembers,
+    line: ClientLine,
+) -> Result<Change, ApiError> {
     let (pool, queue) = (sent(&members.work_pool_name).flatten(), sent(&members.work_queue_name).flatten());
     let queue = queue.filter(|name| !name.is_empty());
-    let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref()).await?;
+    let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref(), line).await?;
     Ok(match found {
         Some(found) => change
             .set(deployment::work_queue_id, found.id)

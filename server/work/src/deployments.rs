@@ -173,7 +173,7 @@ impl DeploymentsApi {
         }
         self.check_job_variables(&members).await?;
         let change = self.checked_parameters(&seen, members.change(), &members).await?;
-        let mut change = with_queue(&self.ctx, change, &members).await?;
+        let mut change = with_queue(&self.ctx, change, &members, client.by.line).await?;
         // wire: the 3.x line detaches the pool with null, the 2.x line ignores it.
         if matches!(members.work_pool_name, MaybeUndefined::Null) && !client.is_v2() {
             let nobody = |queue: &MaybeUndefined<String>| !matches!(queue, MaybeUndefined::Value(_));
@@ -185,7 +185,7 @@ impl DeploymentsApi {
         }
         edit_deployment::<ApiError>(&self.ctx.store, id.0, |seen, existing| {
             let schedules = edited_schedules(seen, existing, &members, &client, self.ctx.store.now())?;
-            Ok(DeploymentEdit { change: change.clone(), schedules })
+            Ok(DeploymentEdit { change: change.clone(), schedules, told: !client.is_v2() })
         })
         .await?
         .ok_or_else(none)?;
@@ -270,7 +270,8 @@ impl DeploymentsApi {
                 (true, [_, _, ..]) => return Err(several(id)),
                 _ => Vec::new(),
             };
-            Ok(DeploymentEdit { change: Change::default().set(deployment::paused, paused), schedules })
+            let change = Change::default().set(deployment::paused, paused);
+            Ok(DeploymentEdit { change, schedules, told: false })
         })
         .await?
         .ok_or_else(|| ApiError::not_found("Deployment"))?;

@@ -38,7 +38,8 @@ impl PoolQueuesApi {
         let of = pool(&self.ctx, &work_pool_name.0).await?;
         // wire: the text shows the placeholder, on both lines.
         let taken = "A work queue with this name already exists in work pool {work_pool_name!r}.";
-        let made = create_queue(&self.ctx.store, of.id, new).await?.ok_or_else(|| ApiError::conflict(taken))?;
+        let made = create_queue(&self.ctx.store, of.id, new, client.by.line).await?;
+        let made = made.ok_or_else(|| ApiError::conflict(taken))?;
         Ok(Created::new(queue_view(&self.ctx, made, &POOL_SLOTS).await?))
     }
 
@@ -77,7 +78,7 @@ impl PoolQueuesApi {
     ) -> Result<NoContent, ApiError> {
         let edit = body.checked(&client)?;
         let seen = self.named(&work_pool_name.0, &name.0).await?;
-        match update_queue(&self.ctx.store, seen.id, &edit, true).await? {
+        match update_queue(&self.ctx.store, seen.id, &edit, true, client.by.line).await? {
             QueueEdited::Done => Ok(NoContent),
             QueueEdited::Taken => Err(ApiError::integrity()),
             QueueEdited::Missing => Err(no_queue(&work_pool_name.0, &name.0)),
@@ -86,13 +87,18 @@ impl PoolQueuesApi {
 
     /// Deletes a queue of a pool.
     #[oai(path = "/:work_pool_name/queues/:name", method = "delete", operation_id = "delete_pool_queue")]
-    async fn delete(&self, work_pool_name: Path<String>, name: Path<String>) -> Result<NoContent, ApiError> {
+    async fn delete(
+        &self,
+        client: Client,
+        work_pool_name: Path<String>,
+        name: Path<String>,
+    ) -> Result<NoContent, ApiError> {
         let seen = self.named(&work_pool_name.0, &name.0).await?;
         let of = pool(&self.ctx, &work_pool_name.0).await.map_err(|_| no_pool(&work_pool_name.0))?;
         if of.default_queue_id == seen.id {
             return Err(ApiError::conflict("Can't delete a pool's default queue."));
         }
-        match delete_queue(&self.ctx.store, seen.id).await? {
+        match delete_queue(&self.ctx.store, seen.id, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(no_queue(&work_pool_name.0, &name.0)),
         }

@@ -221,7 +221,7 @@ impl WorkPoolsRoot {
             concurrency_limit: body.concurrency_limit,
             storage_configuration: storage(body.storage_configuration),
         };
-        let made = create_pool(&self.ctx.store, new).await?;
+        let made = create_pool(&self.ctx.store, new, client.by.line).await?;
         let record = made.ok_or_else(|| ApiError::conflict("A work pool with this name already exists."))?;
         let view = pool_view(&self.ctx, &client, Versioned { record, version: 1 }).await?;
         Ok(Created::new(view))
@@ -263,7 +263,12 @@ impl WorkPoolsApi {
 
     /// Changes a work pool.
     #[oai(path = "/:name", method = "patch", operation_id = "update_work_pool")]
-    async fn update(&self, name: Path<String>, body: Input<WorkPoolUpdate>) -> Result<NoContent, ApiError> {
+    async fn update(
+        &self,
+        client: Client,
+        name: Path<String>,
+        body: Input<WorkPoolUpdate>,
+    ) -> Result<NoContent, ApiError> {
         let body = body.0;
         let more = !body.description.is_undefined()
             || !body.base_job_template.is_undefined()
@@ -286,7 +291,7 @@ impl WorkPoolsApi {
             storage_configuration: sent(&body.storage_configuration).flatten().map(|sent| storage(Some(sent))),
         };
         let seen = pool(&self.ctx, &name.0).await?;
-        match update_pool(&self.ctx.store, seen.id, edit).await? {
+        match update_pool(&self.ctx.store, seen.id, edit, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(no_pool(&name.0)),
         }
@@ -294,13 +299,13 @@ impl WorkPoolsApi {
 
     /// Deletes a work pool with its queues and workers.
     #[oai(path = "/:name", method = "delete", operation_id = "delete_work_pool")]
-    async fn delete(&self, name: Path<String>) -> Result<NoContent, ApiError> {
+    async fn delete(&self, client: Client, name: Path<String>) -> Result<NoContent, ApiError> {
         if is_reserved(&name.0) {
             let text = "Work pools starting with 'Prefect' are reserved for internal use and can not be deleted.";
             return Err(ApiError::detail(StatusCode::FORBIDDEN, text));
         }
         let seen = pool(&self.ctx, &name.0).await?;
-        match delete_pool(&self.ctx.store, seen.id).await? {
+        match delete_pool(&self.ctx.store, seen.id, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(no_pool(&name.0)),
         }

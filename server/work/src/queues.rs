@@ -73,12 +73,12 @@ impl WorkQueuesRoot {
     async fn create(&self, client: Client, body: Input<WorkQueueCreate>) -> Result<Created<QueueView>, ApiError> {
         let store = &self.ctx.store;
         let new = body.0.checked(&client)?;
-        let (pool, made_pool) = default_agent_pool(store).await?;
+        let (pool, made_pool) = default_agent_pool(store, client.by.line).await?;
         let queue = if made_pool && new.name == DEFAULT_QUEUE {
             // The pool came with it.
             queue_named(store, pool.id, DEFAULT_QUEUE).await?.map(|seen| seen.record)
         } else {
-            create_queue(store, pool.id, new).await?
+            create_queue(store, pool.id, new, client.by.line).await?
         };
         let queue = queue.ok_or_else(|| ApiError::conflict("A work queue with this name already exists."))?;
         Ok(Created::new(queue_view(&self.ctx, queue, &QUEUE_SLOTS).await?))
@@ -133,7 +133,7 @@ impl WorkQueuesApi {
         body: Input<WorkQueueUpdate>,
     ) -> Result<NoContent, ApiError> {
         let edit = body.checked(&client)?;
-        match update_queue(&self.ctx.store, id.0, &edit, false).await? {
+        match update_queue(&self.ctx.store, id.0, &edit, false, client.by.line).await? {
             QueueEdited::Done => Ok(NoContent),
             QueueEdited::Taken => Err(ApiError::integrity()),
             QueueEdited::Missing => Err(none(id.0)),
@@ -142,14 +142,14 @@ impl WorkQueuesApi {
 
     /// Deletes a queue.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_work_queue")]
-    async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+    async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
         let store = &self.ctx.store;
         let seen = read::<WorkQueue>(&self.ctx, id.0, "work queue").await?;
         let pool = store.get::<WorkPool>(seen.work_pool_id).await?;
         if pool.is_some_and(|pool| pool.default_queue_id == id.0) {
             return Err(ApiError::integrity());
         }
-        match delete_queue(store, id.0).await? {
+        match delete_queue(store, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found("work queue")),
         }

@@ -237,7 +237,7 @@ impl SchedulesApi {
         edit_deployment::<ApiError>(store, id.0, |_, existing| {
             before = existing.iter().map(|schedule| schedule.id).collect();
             let schedules = new.iter().cloned().map(ScheduleEdit::Add).collect();
-            Ok(DeploymentEdit { change: Change::default(), schedules })
+            Ok(DeploymentEdit { schedules, ..DeploymentEdit::default() })
         })
         .await?
         .ok_or_else(no_deployment)?;
@@ -283,7 +283,7 @@ impl SchedulesApi {
             if !existing.iter().any(|one| one.id == schedule) {
                 return Err(no_schedule());
             }
-            Ok(DeploymentEdit { change: Change::default(), schedules: vec![edit.clone()] })
+            Ok(DeploymentEdit { schedules: vec![edit.clone()], ..DeploymentEdit::default() })
         })
         .await?
         .ok_or_else(no_deployment)?;

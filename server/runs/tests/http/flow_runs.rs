@@ -1,4 +1,5 @@
 use mintaka_core::Json;
+use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ async fn a_run_in_a_pool_is_answered_with_the_names_of_queue_and_pool() {
         concurrency_limit: None,
         storage_configuration: no_storage(),
     };
-    let pool = create_pool(&api.ctx.store, pool).await.unwrap().unwrap();
+    let pool = create_pool(&api.ctx.store, pool, ClientLine::V3).await.unwrap().unwrap();
     let run = api.expect(V3, "POST", "/flow_runs/", json!({"flow_id": flow, "work_pool_name": "p"}), 201).await;
     let shown = |run: &Value| {
         [&run["work_queue_id"], &run["work_queue_name"], &run["work_pool_id"], &run["work_pool_name"]].map(Value::clone)
