@@ -1,5 +1,7 @@
 //! Stock Prefect clients of both lines against a started server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,7 @@
 //! An acknowledged write is there and whole after SIGKILL, whenever it comes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 mod support;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Every command of the README is run.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 mod support;
 
 use std::collections::BTreeSet;
