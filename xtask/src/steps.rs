@@ -1,6 +1,7 @@
 //! Serving, testing, and writing what is generated.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::tools::{self, Done, cargo, run};
@@ -20,11 +21,11 @@ pub fn openapi() -> Done {
 /// Every check and test; the summary says what ran and how long it took.
 pub fn test() -> Done {
     type Step = (&'static str, fn() -> Done);
-    let steps: [Step; 5] = [
+    let steps: [Step; 6] = [
         ("formatting", || run(&mut cargo(&["fmt", "--all", "--check"]))),
         ("lints", || run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))),
         ("dependencies", || {
-            run(cargo(&[]).arg("metadata").args(["--format-version", "1"]).stdout(std::process::Stdio::null()))?;
+            run(cargo(&[]).arg("metadata").args(["--format-version", "1"]).stdout(Stdio::null()))?;
             let mut command = Command::new(tools::deny()?);
             run(command.current_dir(tools::root()).args(["check", "licenses", "bans", "sources"]))
         }),
@@ -32,6 +33,7 @@ pub fn test() -> Done {
             tools::nextest()?;
             run(&mut cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]))
         }),
+        ("the README's start command", readme_start),
         ("doc tests", || run(&mut cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"]))),
     ];
     let mut summary = Vec::new();
@@ -49,4 +51,21 @@ pub fn test() -> Done {
     }
     println!("\n{}", summary.join("\n"));
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// Runs the README's first command until the server says that it listens.
+fn readme_start() -> Done {
+    let home = std::env::temp_dir().join(format!("mintaka-start-{}", std::process::id()));
+    let mut command = cargo(&["run", "--release", "--bin", "mintaka", "--", "server", "start"]);
+    command.env("MINTAKA_HOME", &home).env("MINTAKA_PORT", "0").stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let lines = child.stdout.take().map(|output| BufReader::new(output).lines());
+    let first = lines.and_then(|mut lines| lines.next()).transpose().map_err(|error| error.to_string())?;
+    let _ = child.kill();
+    let _ = child.wait();
+    let _ = std::fs::remove_dir_all(&home);
+    match first {
+        Some(line) if line.contains("is listening") => Ok(()),
+        other => Err(format!("the server did not say that it listens, but {other:?}")),
+    }
 }
