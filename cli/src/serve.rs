@@ -96,6 +96,9 @@ pub fn server(start: &Start) -> Result<(), String> {
     if let Some(limit) = settings::parsed(settings::DEFAULT_LIMIT, "a whole number")? {
         api.default_limit = limit;
     }
+    if let Some(size) = settings::parsed(settings::MAX_PARAMETER_SIZE, "a number of bytes")? {
+        api.max_parameter_size = size;
+    }
     if let Some(register) = settings::switch(settings::REGISTER_BLOCKS)? {
         api.register_blocks = register;
     }

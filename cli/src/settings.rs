@@ -16,6 +16,8 @@ pub const LOG: &[&str] = &["MINTAKA_LOG", "PREFECT_SERVER_LOGGING_LEVEL", "PREFE
 /// Default and greatest `limit` of lists.
 pub const DEFAULT_LIMIT: &[&str] =
     &["MINTAKA_DEFAULT_LIMIT", "PREFECT_SERVER_API_DEFAULT_LIMIT", "PREFECT_API_DEFAULT_LIMIT"];
+/// The greatest size of parameters in bytes; 0 for none.
+pub const MAX_PARAMETER_SIZE: &[&str] = &["MINTAKA_MAX_PARAMETER_SIZE", "PREFECT_SERVER_API_MAX_PARAMETER_SIZE"];
 /// Whether block types are registered at start.
 pub const REGISTER_BLOCKS: &[&str] =
     &["MINTAKA_REGISTER_BLOCKS", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "PREFECT_API_BLOCKS_REGISTER_ON_START"];

@@ -1,7 +1,8 @@
 //! `empirical_policy`: what a run says about its own retries and pauses.
 
 use mintaka_core::Json;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::state::null_is_default;
 
@@ -160,8 +161,29 @@ struct SentTaskRunPolicy {
     #[serde(deserialize_with = "null_is_default")]
     retry_delay_seconds: f64,
     retries: Option<i64>,
+    #[serde(deserialize_with = "few_delays")]
     retry_delay: Option<RetryDelay>,
+    #[serde(deserialize_with = "not_negative")]
     retry_jitter_factor: Option<f64>,
+}
+
+/// The most delays that a task run may list.
+const MAX_DELAYS: usize = 50;
+
+fn few_delays<'de, D: Deserializer<'de>>(d: D) -> Result<Option<RetryDelay>, D::Error> {
+    match Option::deserialize(d)? {
+        Some(RetryDelay::Each(list)) if list.len() > MAX_DELAYS => {
+            Err(D::Error::custom(format!("Can not configure more than {MAX_DELAYS} retry delays per task.")))
+        }
+        delay => Ok(delay),
+    }
+}
+
+fn not_negative<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    match Option::deserialize(d)? {
+        Some(factor) if factor < 0.0 => Err(D::Error::custom("`retry_jitter_factor` must be >= 0.")),
+        factor => Ok(factor),
+    }
 }
 
 impl From<SentTaskRunPolicy> for TaskRunPolicy {
@@ -215,6 +237,14 @@ mod tests {
             task(r#"{"max_retries":1,"retry_delay":[1,2.5]}"#),
             r#"{"max_retries":1,"retry_delay_seconds":0.0,"retries":1,"retry_delay":[1,2.5],"retry_jitter_factor":null}"#
         );
+    }
+
+    #[test]
+    fn policies_that_make_no_sense_are_refused() {
+        let refusal = |text: &str| serde_json::from_str::<TaskRunPolicy>(text).unwrap_err().to_string();
+        assert!(refusal(r#"{"retry_jitter_factor": -1}"#).contains("`retry_jitter_factor` must be >= 0."));
+        let many = format!(r#"{{"retry_delay": {:?}}}"#, vec![1; MAX_DELAYS + 1]);
+        assert!(refusal(&many).contains("Can not configure more than 50 retry delays per task."));
     }
 
     #[test]

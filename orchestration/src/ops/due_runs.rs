@@ -8,7 +8,7 @@ use mintaka_core::records::{Deployment, FlowRun, PollStatus, StateType, WorkPool
 use mintaka_core::records::{deployment, flow_run, work_queue};
 use mintaka_core::{
     Aggregate, Batch, Change, Cmp, Col, Condition, Direction, Each, Error, Filter, Group, Key, Measure, Outcome, Query,
-    Record, Store, Time, Value, Versioned,
+    Record, Store, Tags, Time, Value, Versioned,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -104,8 +104,11 @@ const WORKER_SLOTS: &[StateType] = &[StateType::Pending, StateType::Running];
 /// States whose runs occupy a slot, as an agent's poll counts.
 const AGENT_SLOTS: &[StateType] = &[StateType::Pending, StateType::Running, StateType::Cancelling];
 
-/// How many runs in these states each queue has.
-async fn occupied(store: &Store, queues: &[Uuid], states: &[StateType]) -> Result<HashMap<Uuid, i64>, Error> {
+/// How many runs in these states each of some queues has; those with none are left out.
+///
+/// # Errors
+/// What the store answers.
+pub async fn occupied(store: &Store, queues: &[Uuid], states: &[StateType]) -> Result<HashMap<Uuid, i64>, Error> {
     let rows = store
         .aggregate(Aggregate {
             table: FlowRun::TABLE,
@@ -172,9 +175,22 @@ fn waits_for_a_worker(run: &Versioned<FlowRun>) -> bool {
 /// The filter that a queue of the 2.x line may have instead of deployments that name it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct QueueFilter {
+pub struct QueueFilter {
     tags: Option<Vec<String>>,
     deployment_ids: Option<Vec<Uuid>>,
+}
+
+impl QueueFilter {
+    /// The filter of a queue; `None` if it has none, or one that cannot be read.
+    pub fn of(queue: &WorkQueue) -> Option<QueueFilter> {
+        queue.filter.as_ref().filter(|filter| !filter.is_null())?.to().ok()
+    }
+
+    /// Whether a deployment with these tags is meant.
+    pub fn admits(&self, deployment: Uuid, tags: &Tags) -> bool {
+        let named = |ids: &[Uuid]| ids.is_empty() || ids.contains(&deployment);
+        self.tags.iter().flatten().all(|tag| tags.0.contains(tag)) && self.deployment_ids.as_deref().is_none_or(named)
+    }
 }
 
 /// Runs for an agent of the 2.x line: those of one queue by time, as many as the queue has free slots.

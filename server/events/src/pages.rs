@@ -1,7 +1,8 @@
 //! Pages of events, and the token that names the next one.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mintaka_core::records::{Event, event};
 use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Record, Store, Time, Value};
 use poem_openapi::types::{ParseFromJSON, ToJSON};
@@ -13,6 +14,13 @@ use crate::scan::{Position, Scan, position, query};
 
 /// Rows that one request reads at most when the store cannot judge all of its filter.
 pub(crate) const SCAN_ROWS: u64 = 20_000;
+
+/// How a token is written. Clients give it back as they like: without its padding, in the alphabet of URLs, or with the
+/// space that a bare `+` is in a query.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A page of events.
 pub(crate) struct Page {
@@ -36,6 +44,18 @@ struct Token {
     after: Option<Position>,
     /// For one event of each resource: how many resources are past.
     past: u64,
+}
+
+impl Token {
+    /// The token as text that needs no escapes in a query but for `+`.
+    fn write(&self) -> Option<String> {
+        serde_json::to_vec(self).map(|bytes| BASE64.encode(bytes)).ok()
+    }
+
+    fn read(text: &str) -> Option<Token> {
+        let text = text.replace(['-', ' '], "+").replace('_', "/");
+        serde_json::from_slice(&BASE64.decode(text).ok()?).ok()
+    }
 }
 
 /// Why a page is not answered.
@@ -73,8 +93,7 @@ pub(crate) async fn first(store: &Store, filter: &EventFilter, size: u64) -> Res
 /// # Errors
 /// [`PageError::Token`] for a token that is none, or what the store answers.
 pub(crate) async fn next(store: &Store, token: &str) -> Result<Page, PageError> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| PageError::Token)?;
-    let token: Token = serde_json::from_slice(&bytes).map_err(|_| PageError::Token)?;
+    let token = Token::read(token).ok_or(PageError::Token)?;
     let filter = EventFilter::parse_from_json(Some(token.filter.clone())).map_err(|_| PageError::Token)?;
     let criteria = Criteria::within(&filter, token.since, token.until).map_err(|_| PageError::Token)?;
     let criteria = criteria.narrowed(store).await?;
@@ -105,7 +124,7 @@ async fn page(store: &Store, criteria: Criteria, mut token: Token) -> Result<Pag
         (events, stopped.is_some())
     };
     let total = token.total;
-    let next = more.then(|| serde_json::to_vec(&token).map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).ok()).flatten();
+    let next = if more { token.write() } else { None };
     Ok(Page { events, total, next })
 }
 

@@ -164,7 +164,7 @@ impl EventPage {
         EventPage {
             events: page.events.into_iter().map(|record| View { record, extra: Received {} }).collect(),
             total: page.total,
-            next_page: page.next.map(|token| format!("{}?page-token={token}", next_url(request))),
+            next_page: page.next.map(|token| format!("{}?page-token={}", next_url(request), token.replace('+', "%2B"))),
         }
     }
 }

@@ -14,6 +14,8 @@ use tokio_util::task::TaskTracker;
 pub struct Settings {
     /// The default and the greatest `limit` of lists (wire: `PREFECT_SERVER_API_DEFAULT_LIMIT`).
     pub default_limit: u64,
+    /// The greatest size of parameters in bytes, 0 for none (wire: `PREFECT_SERVER_API_MAX_PARAMETER_SIZE`).
+    pub max_parameter_size: u64,
     /// Whether `/events*` and `/automations*` exist for clients of the 2.x line.
     pub events: bool,
     /// A folder of JSON files with worker types that are added to the built-in collection.
@@ -28,6 +30,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             default_limit: 200,
+            max_parameter_size: 524_288,
             events: true,
             collections: None,
             register_blocks: true,

@@ -29,21 +29,24 @@ pub struct Problem {
     pub loc: Vec<String>,
     /// What is wrong.
     pub msg: String,
+    /// What was sent there; clients of the 2.x line are not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
 }
 
 impl Problem {
     /// A value that breaks a rule of its member.
     pub fn value(member: &str, msg: impl Into<String>) -> Problem {
-        Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into() }
+        Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into(), input: None }
     }
 
     /// A member of `place` (`body`, `query`) that is needed and not there, as the client's line calls it.
     pub fn missing(place: &str, member: &str, client: &Client) -> Problem {
-        let (msg, kind) = match client.is_v2() {
-            true => ("field required", "value_error.missing"),
-            false => ("Field required", "missing"),
+        let (msg, kind, input) = match client.is_v2() {
+            true => ("field required", "value_error.missing", None),
+            false => ("Field required", "missing", Some(Value::Null)),
         };
-        Problem { loc: vec![place.into(), member.into()], msg: msg.into(), r#type: kind.into() }
+        Problem { loc: vec![place.into(), member.into()], msg: msg.into(), r#type: kind.into(), input }
     }
 }
 

@@ -11,6 +11,7 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::{ApiError, Client, Problem};
@@ -60,20 +61,25 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         let bytes = body.take()?.into_bytes_limit(MAX_BODY).await.map_err(|_| {
             ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes."))
         })?;
-        Ok(Input(parse(&bytes, &Client::of(request))?))
+        let is_text = request.content_type().is_some_and(|kind| kind.starts_with("text/"));
+        Ok(Input(parse(&bytes, is_text, &Client::of(request))?))
     }
 }
 
-/// Parses a JSON body as `T`.
-fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], client: &Client) -> Result<T, ApiError> {
+/// Parses a JSON body as `T`. A body that says that it is text is text, unless it is JSON all the same.
+fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Client) -> Result<T, ApiError> {
+    let text = || is_text.then(|| std::str::from_utf8(bytes).ok()).flatten();
     let value: Value = if bytes.is_empty() {
         Value::Null
+    } else if let (Some(text), Err(_)) = (text(), serde_json::from_slice::<IgnoredAny>(bytes)) {
+        Value::String(text.to_owned())
     } else {
         serde_json::from_slice(bytes).map_err(|e| {
             let problem = Problem {
                 loc: vec!["body".into(), e.column().to_string()],
                 msg: format!("JSON decode error: {e}"),
                 r#type: "json_invalid".into(),
+                input: None,
             };
             ApiError::invalid(vec![problem], None)
         })?
@@ -119,7 +125,7 @@ fn locate(msg: &str) -> Problem {
     let mut loc = vec!["body".to_owned()];
     loc.extend(member.map(str::to_owned));
     let missing = msg.contains("missing") || msg.contains("is required");
-    Problem { loc, msg: msg.to_owned(), r#type: if missing { "missing" } else { "value_error" }.into() }
+    Problem { loc, msg: msg.to_owned(), r#type: if missing { "missing" } else { "value_error" }.into(), input: None }
 }
 
 /// The members of a body's schema: name, and whether it is an integer.

@@ -8,6 +8,7 @@ mod layer;
 mod output;
 mod paging;
 mod serve;
+mod sizes;
 mod sort;
 mod view;
 mod wire;
@@ -19,6 +20,7 @@ pub use layer::{Layer, PREFIX};
 pub use output::{Bytes, Created, NoContent, Out, Raw};
 pub use paging::{Page, PageNumber, Paginated, list, number_of, read, refuse_past};
 pub use serve::{Limits, Server};
+pub use sizes::check_parameters;
 pub use view::{Extra, NoExtra, View};
 pub use wire::{Choice, Duration, When};
 

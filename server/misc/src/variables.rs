@@ -303,8 +303,8 @@ fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
     let dashes = !client.is_v2();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (dashes && c == '-');
     if !name.chars().all(allowed) {
-        let dashes = if dashes { ", dashes" } else { "" };
-        let msg = format!("Variable name must only contain lowercase letters, numbers{dashes} and underscores.");
+        let last = if dashes { "dashes or underscores" } else { "underscores" };
+        let msg = format!("Variable name must only contain lowercase letters, numbers, and {last}.");
         return Err(ApiError::member("name", msg));
     }
     if name.chars().count() > LONGEST_NAME {

@@ -7,7 +7,8 @@ use mintaka_api_filters::{Filters, FlowRunView, flow_run_in, flow_run_view, flow
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
 use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
 use mintaka_http::{
-    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, list, number_of, read, sort,
+    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, check_parameters, list,
+    number_of, read, sort,
 };
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
 use mintaka_orchestration::ops::work_queues::queue_named;
@@ -140,6 +141,9 @@ impl FlowRunsRoot {
         body: Input<FlowRunCreate>,
     ) -> Result<Created<FlowRunView>, ApiError> {
         let Input(body) = body;
+        if let Some(parameters) = &body.parameters {
+            check_parameters(&self.ctx, &client, &parameters.0)?;
+        }
         let work_queue_id = match (&body.work_pool_name, &body.work_queue_name) {
             (Some(pool), queue) => Some(self.queue_of(pool, queue.as_deref()).await?),
             (None, Some(queue)) => self.queue_of_agents(queue).await?,
@@ -253,7 +257,15 @@ impl FlowRuns {
 
     /// Changes what is sent of a flow run.
     #[oai(path = "/:id", method = "patch", operation_id = "update_flow_run")]
-    async fn update_flow_run(&self, id: Path<Uuid>, body: Input<FlowRunUpdate>) -> Result<NoContent, ApiError> {
+    async fn update_flow_run(
+        &self,
+        client: Client,
+        id: Path<Uuid>,
+        body: Input<FlowRunUpdate>,
+    ) -> Result<NoContent, ApiError> {
+        if let Some(parameters) = &body.parameters {
+            check_parameters(&self.ctx, &client, &parameters.0)?;
+        }
         if let MaybeUndefined::Value(variables) = &body.job_variables {
             self.check_job_variables(id.0, variables).await?;
         }

@@ -7,7 +7,7 @@ use mintaka_api_filters::by_id;
 use mintaka_api_filters::wire::JsonObject;
 use mintaka_core::records::{Deployment, DeploymentSchedule, WorkPool, WorkQueue, deployment};
 use mintaka_core::{Change, Col, Json, Tags, Value as Stored};
-use mintaka_http::{ApiError, Ctx, Extra, View};
+use mintaka_http::{ApiError, Client, Ctx, Extra, View, check_parameters};
 use mintaka_orchestration::caller::{Caller, ClientLine};
 use mintaka_orchestration::ops::deployments::schedules_of;
 use poem_openapi::Object;
@@ -189,7 +189,10 @@ impl DeploymentMembers {
     ///
     /// # Errors
     /// 422; 501 for limits, which are not there yet.
-    pub(crate) fn checked(&self) -> Result<(), ApiError> {
+    pub(crate) fn checked(&self, ctx: &Ctx, client: &Client) -> Result<(), ApiError> {
+        if let MaybeUndefined::Value(parameters) = &self.parameters {
+            check_parameters(ctx, client, &parameters.0)?;
+        }
         let both = !self.job_variables.is_undefined() && !self.infra_overrides.is_undefined();
         if both {
             let text = "`infra_overrides` and `job_variables` are two names of one member: send one of them";

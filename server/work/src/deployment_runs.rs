@@ -6,7 +6,9 @@ use mintaka_api_filters::wire::{JsonObject, Plain};
 use mintaka_api_filters::{FlowRunView, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun};
 use mintaka_core::{Json, Time};
-use mintaka_http::{ApiError, Client, Created, Ctx, Duration, Input, Out, Raw, When, read, refuse_past};
+use mintaka_http::{
+    ApiError, Client, Created, Ctx, Duration, Input, Out, Raw, When, check_parameters, read, refuse_past,
+};
 use mintaka_orchestration::ops;
 use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted};
 use mintaka_orchestration::ops::due_runs::{self, Polled, due_runs_of_deployments, mark_polled};
@@ -21,9 +23,6 @@ use uuid::Uuid;
 
 /// The most runs that one request may make.
 const MAX_BULK: usize = 100;
-
-/// The most bytes that the parameters of a run may have as JSON (wire: 512 KiB, 3.x line).
-const MAX_PARAMETERS: usize = 512 * 1024;
 
 /// A run of a deployment to make.
 #[derive(Clone, Debug, Default, Object)]
@@ -58,11 +57,9 @@ pub struct DeploymentFlowRunCreate {
 }
 
 impl DeploymentFlowRunCreate {
-    fn wanted(self, client: &Client) -> Result<Wanted, ApiError> {
+    fn wanted(self, ctx: &Ctx, client: &Client) -> Result<Wanted, ApiError> {
         let parameters = self.parameters.unwrap_or_default().0;
-        if !client.is_v2() && Json::of(&parameters).text().len() > MAX_PARAMETERS {
-            return Err(ApiError::member("parameters", "Flow run parameters must be at most 512 KiB of JSON"));
-        }
+        check_parameters(ctx, client, &parameters)?;
         // wire: a run that is not told how to retry is not resuming.
         let untold = || FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() };
         Ok(Wanted {
@@ -183,7 +180,7 @@ impl DeploymentRunsApi {
         let ctx = &self.ctx;
         let deployment = read::<Deployment>(ctx, id.0, "Deployment").await?;
         let source = Source::of(&ctx.store, deployment.record).await?;
-        let wanted = body.0.wanted(&client)?;
+        let wanted = body.0.wanted(ctx, &client)?;
         let new = source.run(&ctx.store, wanted, client.by.line).await.map_err(answered)?;
         let made = ops::create_flow_run(&ctx.store, new, &client.by).await?;
         let seen = read::<FlowRun>(ctx, made.run.id, "Flow run").await?;
@@ -205,7 +202,7 @@ impl DeploymentRunsApi {
         }
         let deployment = read::<Deployment>(ctx, id.0, "Deployment").await?;
         let source = Source::of(&ctx.store, deployment.record).await?;
-        let wanted: Vec<Wanted> = body.0.into_iter().map(|one| one.wanted(&client)).collect::<Result<_, _>>()?;
+        let wanted: Vec<Wanted> = body.0.into_iter().map(|one| one.wanted(ctx, &client)).collect::<Result<_, _>>()?;
         let mut results = Vec::with_capacity(wanted.len());
         for one in wanted {
             let made = match source.run(&ctx.store, one, client.by.line).await {

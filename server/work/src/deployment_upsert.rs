@@ -44,7 +44,7 @@ impl DeploymentsRoot {
         let ctx = &self.ctx;
         let Input(body) = body;
         let members = body.members;
-        members.checked()?;
+        members.checked(ctx, &client)?;
         check_own_parameters(&members)?;
         let schedules = made_schedules(&members, ctx.store.now())?;
         self.check_job_variables(&members).await?;

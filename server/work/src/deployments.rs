@@ -3,7 +3,7 @@
 use mintaka_api_filters::{DeploymentFilter, Filters};
 use mintaka_core::records::WorkQueue;
 use mintaka_core::records::{Deployment, deployment, deployment_schedule};
-use mintaka_core::{Change, Direction, Json};
+use mintaka_core::{Change, Direction, Filter, Json};
 use mintaka_http::{
     ApiError, Client, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of, read, sort,
 };
@@ -11,6 +11,7 @@ use mintaka_orchestration::ops::deployment_run::NO_SCHEMA;
 use mintaka_orchestration::ops::deployments::{
     DeploymentEdit, ScheduleEdit, delete_deployment, deployment_named, edit_deployment, variables_for,
 };
+use mintaka_orchestration::ops::due_runs::QueueFilter;
 use mintaka_orchestration::ops::schedule_runs::{Cause, delete_scheduled_runs};
 use mintaka_orchestration::ops::work_pools::pool_named;
 use mintaka_orchestration::parameters::{Invalid, JobVariables, Nulls, Required, check, hydrate};
@@ -167,7 +168,7 @@ impl DeploymentsApi {
     ) -> Result<NoContent, ApiError> {
         let members = body.0.members;
         let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| none())?;
-        members.checked()?;
+        members.checked(&self.ctx, &client)?;
         if matches!(members.schedules, MaybeUndefined::Null) && !client.is_v2() {
             return Err(ApiError::member("schedules", "Input should be a valid list"));
         }
@@ -245,15 +246,15 @@ impl DeploymentsApi {
         self.set_paused(&client, id.0, true, true).await
     }
 
-    /// The queues that have the deployment's runs.
+    /// The queues that may have the deployment's runs, by the filters of the 2.x line: those without one, and those
+    /// whose tags the deployment has and whose deployments it is one of.
     #[oai(path = "/:id/work_queue_check", method = "get", operation_id = "check_deployment_queues")]
     async fn work_queue_check(&self, id: Path<Uuid>) -> Result<Out<Vec<View<WorkQueue>>>, ApiError> {
         let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await?;
-        let queue = match seen.work_queue_id {
-            Some(id) => self.ctx.store.get::<WorkQueue>(id).await?,
-            None => None,
-        };
-        Ok(Out(queue.into_iter().map(View::from).collect()))
+        let mut queues = self.ctx.store.all::<WorkQueue>(Filter::all()).await?;
+        queues.retain(|queue| QueueFilter::of(queue).is_none_or(|filter| filter.admits(seen.id, &seen.tags)));
+        queues.sort_by_key(|queue| (queue.created, queue.id));
+        Ok(Out(queues.into_iter().map(View::from).collect()))
     }
 }
 

@@ -12,6 +12,7 @@ mod queue_body;
 mod queues;
 mod schedules;
 mod schemas;
+mod slots;
 mod workers;
 
 use mintaka_http::Ctx;
@@ -34,6 +35,7 @@ pub fn apis(ctx: &Ctx) -> impl OpenApi + Clone + use<> {
             schedules::SchedulesApi { ctx: ctx.clone() },
             deployment_runs::DeploymentRunsApi { ctx: ctx.clone() },
             schemas::SchemasApi { ctx: ctx.clone() },
+            slots::SlotsApi { ctx: ctx.clone() },
         ),
     )
 }

@@ -4,7 +4,7 @@ use mintaka_api_filters::wire::JsonObject;
 use mintaka_api_filters::{Filters, FlowRunView, WorkPoolFilter, flow_run_views};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, flow_run, work_pool, work_queue};
 use mintaka_core::{Direction, Filter, Json, Versioned};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Raw, View, When, list, refuse_past};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, When, list, refuse_past};
 use mintaka_orchestration::ops::deployment_run::known_blocks;
 use mintaka_orchestration::ops::due_runs::{Polled, Wanted, due_runs_of_pool, mark_polled};
 use mintaka_orchestration::ops::work_pools::{
@@ -338,13 +338,6 @@ impl WorkPoolsApi {
         let views = flow_run_views(ctx, due.into_iter().map(|due| due.run).collect()).await?;
         let run = |((work_pool_id, work_queue_id), flow_run)| WorkerRun { work_pool_id, work_queue_id, flow_run };
         Ok(Out(places.into_iter().zip(views).map(run).collect()))
-    }
-
-    /// Slots of the pool and of its queues.
-    #[oai(path = "/:name/concurrency_status", method = "post", operation_id = "read_work_pool_concurrency")]
-    async fn concurrency(&self, name: Path<String>) -> Result<Raw, ApiError> {
-        pool(&self.ctx, &name.0).await?;
-        Err(ApiError::not_yet("The concurrency status of a work pool"))
     }
 }
 

@@ -3,7 +3,7 @@
 use mintaka_api_filters::{FlowRunView, flow_run_views};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, WorkQueue, flow_run, work_queue};
 use mintaka_core::{Direction, Filter, Query, Record};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Raw, When, list, read, refuse_past};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, When, list, read, refuse_past};
 use mintaka_orchestration::ops::agents::agent_polled;
 use mintaka_orchestration::ops::due_runs::{Polled, Wanted, due_runs_of_queue, mark_polled};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, DEFAULT_QUEUE, default_agent_pool, pool_named};
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::queue_body::{FilterWorkQueues, QueueView, WorkQueueCreate, WorkQueueUpdate, queue_view, queue_views};
 
 /// States whose runs occupy a slot of a queue that is read by itself.
-const QUEUE_SLOTS: [StateType; 3] = [StateType::Pending, StateType::Running, StateType::Cancelling];
+pub(crate) const QUEUE_SLOTS: [StateType; 3] = [StateType::Pending, StateType::Running, StateType::Cancelling];
 
 /// What an agent asks for.
 #[derive(Debug, Object)]
@@ -201,12 +201,5 @@ impl WorkQueuesApi {
                 maximum_seconds_since_last_polled: Some(POLLED_WITHIN as i64),
             },
         }))
-    }
-
-    /// Slots of the queue.
-    #[oai(path = "/:id/concurrency_status", method = "post", operation_id = "read_work_queue_concurrency")]
-    async fn concurrency(&self, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        read::<WorkQueue>(&self.ctx, id.0, "work queue").await?;
-        Err(ApiError::not_yet("The concurrency status of a work queue"))
     }
 }
