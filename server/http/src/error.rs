@@ -40,11 +40,12 @@ impl Problem {
         Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into(), input: None }
     }
 
-    /// A member of `place` (`body`, `query`) that is needed and not there, as the client's line calls it.
-    pub fn missing(place: &str, member: &str, client: &Client) -> Problem {
+    /// A member of `place` (`body`, `query`) that is needed and not there, as the client's line calls it. `input` is what
+    /// was sent instead: the whole body, or null.
+    pub fn missing(place: &str, member: &str, input: &Value, client: &Client) -> Problem {
         let (msg, kind, input) = match client.is_v2() {
             true => ("field required", "value_error.missing", None),
-            false => ("Field required", "missing", Some(Value::Null)),
+            false => ("Field required", "missing", Some(input.clone())),
         };
         Problem { loc: vec![place.into(), member.into()], msg: msg.into(), r#type: kind.into(), input }
     }

@@ -91,8 +91,8 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
         let msg = e.into_message();
         let body: Option<Value> = serde_json::from_slice(bytes).ok();
         let missing: Vec<Problem> = match &body {
-            Some(Value::Object(body)) => missing::<T>(|member| body.contains_key(member), client),
-            None => missing::<T>(|_| false, client),
+            Some(Value::Object(members)) => missing::<T>(|member| members.contains_key(member), &body, client),
+            None => missing::<T>(|_| false, &body, client),
             Some(_) => Vec::new(),
         };
         ApiError::invalid(if missing.is_empty() { vec![locate(&msg)] } else { missing }, body)
@@ -100,7 +100,8 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
 }
 
 /// The members that the schema needs and the body has not.
-fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, client: &Client) -> Vec<Problem> {
+fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, body: &Option<Value>, client: &Client) -> Vec<Problem> {
+    let input = body.as_ref().unwrap_or(&Value::Null);
     let mut registry = Registry::new();
     T::register(&mut registry);
     let mut todo = vec![T::schema_ref()];
@@ -112,7 +113,7 @@ fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, client: &Client) -> Ve
         };
         if let Some(schema) = schema {
             let gone = schema.required.iter().filter(|member| !has(member));
-            problems.extend(gone.map(|member| Problem::missing("body", member, client)));
+            problems.extend(gone.map(|member| Problem::missing("body", member, input, client)));
             todo.extend(schema.all_of.iter().cloned());
         }
     }

@@ -52,7 +52,10 @@ impl RootApi {
     #[oai(path = "/csrf-token", method = "get", operation_id = "create_csrf_token")]
     async fn csrf_token(&self, client: Query<Option<String>>, caller: Client) -> Result<Raw, ApiError> {
         if client.0.is_none() {
-            return Err(ApiError::invalid(vec![Problem::missing("query", "client", &caller)], None));
+            return Err(ApiError::invalid(
+                vec![Problem::missing("query", "client", &serde_json::Value::Null, &caller)],
+                None,
+            ));
         }
         Err(ApiError::unprocessable("CSRF protection is disabled."))
     }

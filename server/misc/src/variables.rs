@@ -122,7 +122,7 @@ impl VariablesRootApi {
         check_name(&body.name, &client)?;
         let value = match body.value {
             MaybeUndefined::Undefined => {
-                return Err(ApiError::invalid(vec![Problem::missing("body", "value", &client)], None));
+                return Err(ApiError::invalid(vec![Problem::missing("body", "value", &Value::Null, &client)], None));
             }
             MaybeUndefined::Null => Value::Null,
             MaybeUndefined::Value(value) => value,

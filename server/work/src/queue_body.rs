@@ -9,6 +9,7 @@ use mintaka_orchestration::ops::work_queues::{NewQueue, QueueEdit};
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::names::{at_least, check_name, sent};
 
@@ -60,6 +61,12 @@ pub(crate) async fn queue_view(ctx: &Ctx, queue: WorkQueue, slots: &[StateType])
     views.pop().ok_or_else(|| ApiError::not_found("work queue"))
 }
 
+/// The legacy filter with both of its members.
+fn filter_of(sent: JsonObject) -> Json {
+    let member = |name: &str| sent.0.get(name).cloned().unwrap_or_default();
+    Json::from(json!({"tags": member("tags"), "deployment_ids": member("deployment_ids")}))
+}
+
 /// A queue to make.
 #[derive(Debug, Object)]
 pub struct WorkQueueCreate {
@@ -92,7 +99,7 @@ impl WorkQueueCreate {
             is_paused: self.is_paused.unwrap_or(false),
             concurrency_limit: self.concurrency_limit,
             priority: self.priority,
-            filter: self.filter.map(Json::from),
+            filter: self.filter.map(filter_of),
         })
     }
 }
@@ -134,7 +141,7 @@ impl WorkQueueUpdate {
             is_paused: sent(&self.is_paused).flatten(),
             concurrency_limit: sent(&self.concurrency_limit),
             priority: sent(&self.priority).flatten(),
-            filter: sent(&self.filter).map(|filter| filter.map(Json::from)),
+            filter: sent(&self.filter).map(|filter| filter.map(filter_of)),
             last_polled: sent(&self.last_polled).flatten().map(|at| at.0),
         })
     }

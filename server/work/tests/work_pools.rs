@@ -164,7 +164,8 @@ async fn a_queue_without_a_pool_is_one_of_the_default_agent_pool() {
             .len(),
         1
     );
-    api.post(&format!("{path}/concurrency_status"), json!({}), 501).await;
+    let slots = api.post(&format!("{path}/concurrency_status"), json!({}), 200).await;
+    assert_eq!((&slots["active_slots"], &slots["concurrency_limit"]), (&json!(0), &json!(2)));
     api.delete(&path, 204).await;
     api.delete(&path, 404).await;
     api.delete(&format!("/work_queues/{}", first["id"].as_str().unwrap()), 409).await;
