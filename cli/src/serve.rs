@@ -132,8 +132,10 @@ pub fn server(start: &Start) -> Result<(), String> {
         }
         let endpoint = mintaka_server::endpoint(&ctx, sealer);
         let running = tokio::spawn(run_services(store.clone(), services, ctx.stop.clone()));
+        let index = tokio::spawn(mintaka_orchestration::ops::event_index::keep_up(store.clone()));
         server.run(endpoint, ctx.stop.clone(), ctx.tasks.clone()).await;
         let _ = running.await;
+        index.abort();
         store.backend().close().await;
         Ok(())
     })

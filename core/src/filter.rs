@@ -120,6 +120,16 @@ impl Filter {
         Filter::Has { from, to, filter: Box::new(filter) }
     }
 
+    /// Whether the filter looks at rows of another table.
+    pub fn looks_at(&self, table: &crate::Table) -> bool {
+        match self {
+            Filter::And(all) | Filter::Or(all) => all.iter().any(|f| f.looks_at(table)),
+            Filter::Not(f) => f.looks_at(table),
+            Filter::Has { to, filter, .. } => to.table == table || filter.looks_at(table),
+            _ => false,
+        }
+    }
+
     /// Checks that the filter is about `table`, compares like with like, and is at most three relations deep.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use mintaka_core::records::{
     TaskRunStateCache, event, flow_run_state, task_run_state,
 };
 use mintaka_core::{Error, Filter, Json};
+use mintaka_orchestration::ops::event_index;
 use mintaka_orchestration::ops::{
     NewFlowRun, NewTaskRun, Transitioned, create_flow_run, create_task_run, set_flow_run_state, set_task_run_state,
 };
@@ -209,8 +210,11 @@ async fn each_state_is_an_event_that_names_what_the_run_belongs_to() {
         ("creator", "prefect.automation.7".into()),
     ];
     assert_eq!(related, expected.map(|(role, id)| (role.to_owned(), id)));
-    let resources = world.store.all::<EventResource>(Filter::all()).await.unwrap();
-    assert_eq!(resources.iter().filter(|r| r.event_id == event.id).count(), 8);
+    for _ in 0..2 {
+        event_index::catch_up(&world.store).await.unwrap();
+        let resources = world.store.all::<EventResource>(Filter::all()).await.unwrap();
+        assert_eq!(resources.iter().filter(|r| r.event_id == event.id).count(), 8, "each resource once");
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "server/work",
         &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters", "mintaka-schedule"],
     ),
-    ("server/blocks", &["mintaka-core", "mintaka-orchestration", "mintaka-http"]),
+    ("server/blocks", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
     ("server/misc", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
     ("server/events", &["mintaka-core", "mintaka-orchestration", "mintaka-http", "mintaka-api-filters"]),
     (

@@ -171,30 +171,14 @@ impl NewEvent {
         }
     }
 
-    /// The rows of its resources: the main one first, with an empty role.
-    fn resources(&self) -> impl Iterator<Item = EventResource> + '_ {
-        let main = std::iter::once((&self.resource, ""));
-        main.chain(self.related.iter().map(|related| (related, related.role()))).zip(0..).map(
-            |((labels, role), ordinal)| EventResource {
-                occurred: self.occurred,
-                event_id: self.id,
-                ordinal,
-                resource_id: labels.id().to_owned(),
-                resource_role: role.to_owned(),
-                resource: labels.others(),
-            },
-        )
-    }
-
     /// Adds the event to a batch of the change that it tells of, so that both are there or neither is.
     pub fn add_to(&self, batch: Batch, received: Time) -> Batch {
-        let batch = batch.insert_or_skip(self.row(received));
-        self.resources().fold(batch, Batch::insert_or_skip)
+        batch.insert_or_skip(self.row(received))
     }
 
     /// A batch that records the event, and does nothing if it was recorded before.
     pub fn once(&self, received: Time) -> Batch {
-        self.resources().fold(Batch::new().once(self.row(received)), Batch::insert_or_skip)
+        Batch::new().once(self.row(received))
     }
 }
 
@@ -254,6 +238,25 @@ fn task_run_event(event: &NewEvent) -> Option<TaskRunEvent> {
     }
 }
 
+/// The rows of a recorded event's resources: the main one first, with an empty role.
+///
+/// # Errors
+/// [`Error::Corrupt`] if the stored event cannot be read.
+pub(super) fn resources_of(event: &Event) -> Result<Vec<EventResource>, Error> {
+    let main: Labels = event.resource.to()?;
+    let related: Vec<Labels> = event.related.to()?;
+    let with_roles = std::iter::once((&main, "")).chain(related.iter().map(|related| (related, related.role())));
+    let rows = with_roles.zip(0..).map(|((labels, role), ordinal)| EventResource {
+        occurred: event.occurred,
+        event_id: event.id,
+        ordinal,
+        resource_id: labels.id().to_owned(),
+        resource_role: role.to_owned(),
+        resource: labels.others(),
+    });
+    Ok(rows.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +283,7 @@ mod tests {
             ("vine.ripened", "vine.1", 7)
         );
         assert_eq!(row.resource.value(), sent()["resource"]);
-        let resources: Vec<_> = event.resources().collect();
+        let resources = resources_of(&row).unwrap();
         let roles: Vec<_> =
             resources.iter().map(|r| (r.ordinal, r.resource_id.as_str(), r.resource_role.as_str())).collect();
         assert_eq!(roles, [(0, "vine.1", ""), (1, "hill.2", "ground")]);

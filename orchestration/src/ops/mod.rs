@@ -7,6 +7,7 @@ pub mod deployment_run;
 pub mod deployments;
 pub mod due_runs;
 mod edit;
+pub mod event_index;
 mod event_labels;
 pub mod events;
 pub mod flow_run_event;

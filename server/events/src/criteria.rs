@@ -7,6 +7,7 @@
 use mintaka_api_filters::text_search::TextQuery;
 use mintaka_core::records::{Event, EventResource, event, event_resources};
 use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Store, Time};
+use mintaka_orchestration::ops::event_index;
 use mintaka_orchestration::ops::events::{Labels, RESOURCE_ID, RESOURCE_ROLE};
 
 use crate::filter::{
@@ -100,13 +101,17 @@ impl Criteria {
         })
     }
 
-    /// The same, with the ids of the events where a resource is rare: else the store would walk all events, in their
+    /// The same, over resources that are up to date, with the ids of the events where a resource is rare: else the store would walk all events, in their
     /// order, in search of it.
     ///
     /// # Errors
     /// What the store answers.
     pub(crate) async fn narrowed(mut self, store: &Store) -> Result<Criteria, Error> {
-        for rows in std::mem::take(&mut self.narrowing) {
+        let narrowing = std::mem::take(&mut self.narrowing);
+        if !narrowing.is_empty() {
+            event_index::catch_up(store).await?;
+        }
+        for rows in narrowing {
             let mut query = Query::of(EventResource::TABLE).filter(rows).limit(FEW + 1);
             query.columns = Some(vec![event_resources::event_id]);
             query.check()?;

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mintaka_core::records::{Event, Log};
+use mintaka_core::records::{Event, EventResource, Log};
 use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Store};
+use mintaka_orchestration::ops::event_index;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
@@ -54,6 +55,8 @@ pub(crate) struct Tail<R> {
     cursor: BTreeMap<i64, i64>,
     committed: watch::Receiver<u64>,
     asked: Option<Instant>,
+    /// Whether the filter looks at resources of events, which are derived and must catch up before each read.
+    derived: bool,
     rows: std::marker::PhantomData<fn() -> R>,
 }
 
@@ -65,6 +68,10 @@ impl<R: StreamRow> Tail<R> {
     pub(crate) async fn from_here(store: &Store, filter: Filter) -> Result<Tail<R>, Error> {
         let (writer, seq) = R::TABLE.stream.ok_or_else(|| Error::Invalid(format!("{} is no stream", R::TABLE.name)))?;
         let heads = store.backend().heads().await?;
+        let derived = filter.looks_at(EventResource::TABLE);
+        if derived {
+            event_index::catch_up(store).await?;
+        }
         Ok(Tail {
             store: store.clone(),
             writer: Col { table: R::TABLE, ordinal: writer },
@@ -73,6 +80,7 @@ impl<R: StreamRow> Tail<R> {
             cursor: heads.writers.into_iter().collect(),
             committed: store.committed(),
             asked: None,
+            derived,
             rows: std::marker::PhantomData,
         })
     }
@@ -107,6 +115,9 @@ impl<R: StreamRow> Tail<R> {
 
     async fn read(&mut self) -> Result<Vec<R>, Error> {
         let heads: BTreeMap<i64, i64> = self.store.backend().heads().await?.writers.into_iter().collect();
+        if self.derived && heads != self.cursor {
+            event_index::catch_up(&self.store).await?;
+        }
         let mut cursor = self.cursor.clone();
         let mut rows = Vec::new();
         for (&writer, &head) in &heads {

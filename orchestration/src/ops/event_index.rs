@@ -1,0 +1,88 @@
+//! The resources of events as rows, derived from the stream of events by a cursor.
+//!
+//! A transition writes its event and nothing more: one row for each resource would double what it writes. Whoever asks
+//! for events by resource catches up first, so the answer is as fresh as the events; a loop keeps the backlog short.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mintaka_core::records::{Configuration, Event, EventResource, configuration, event};
+use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Guard, Json, Key, Query, Record, Store};
+
+use super::events::resources_of;
+
+/// Row of the configuration that holds the cursor: writer → position up to which events have their rows.
+const CURSOR: &str = "EVENT_RESOURCES_CURSOR";
+/// Events of one batch.
+const PAGE: u64 = 200;
+/// Time between two rounds of [`keep_up`].
+const PACE: Duration = Duration::from_secs(1);
+
+/// Makes the rows of every event that was recorded before the call.
+///
+/// Safe to repeat and to run in several processes at once: the cursor moves in the batch of the rows, guarded by its
+/// version.
+///
+/// # Errors
+/// What the store answers.
+pub async fn catch_up(store: &Store) -> Result<(), Error> {
+    let heads = store.backend().heads().await?.writers;
+    loop {
+        let key = Key::Unique(vec![CURSOR.into()]);
+        let seen = store.find::<Configuration>(key.clone()).await?;
+        let mut cursor: BTreeMap<i64, i64> = match &seen {
+            Some(row) => row.value.to()?,
+            None => BTreeMap::new(),
+        };
+        let behind = heads.iter().find(|(writer, head)| *head > cursor.get(writer).copied().unwrap_or(0));
+        let Some(&(writer, head)) = behind else { return Ok(()) };
+        let reached = cursor.get(&writer).copied().unwrap_or(0);
+        let page = store.select::<Event>(next_page(writer, reached, head)).await?;
+        let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
+        cursor.insert(writer, to);
+
+        let now = store.now();
+        let mut batch = Batch::new();
+        match seen {
+            Some(seen) => {
+                let change =
+                    Change::default().set(configuration::value, Json::of(&cursor)).set(configuration::updated, now);
+                batch = batch.version(&seen).update::<Configuration>(Key::id(seen.id), change);
+            }
+            None => {
+                batch.guards.push(Guard::Absent(Configuration::TABLE, key));
+                let (id, value) = (store.new_id(), Json::of(&cursor));
+                batch = batch.insert(Configuration { id, created: now, updated: now, key: CURSOR.into(), value });
+            }
+        }
+        for recorded in &page {
+            batch = resources_of(&recorded.record)?.into_iter().fold(batch, Batch::insert_or_skip::<EventResource>);
+        }
+        // A conflict means that another process was faster: the next round sees where it got to.
+        store.commit(batch).await?;
+    }
+}
+
+fn next_page(writer: i64, after: i64, until: i64) -> Query {
+    let filter = Filter::eq(event::writer, writer).and(Filter::cmp(event::seq, Cmp::Gt, after)).and(Filter::cmp(
+        event::seq,
+        Cmp::Le,
+        until,
+    ));
+    let by_position = Query::of(Event::TABLE).filter(filter).order(event::writer, Direction::Asc);
+    by_position.order(event::seq, Direction::Asc).limit(PAGE)
+}
+
+/// Catches up whenever something was committed, at most once a second, until it is dropped.
+pub async fn keep_up(store: Store) {
+    let mut committed = store.committed();
+    loop {
+        if let Err(error) = catch_up(&store).await {
+            tracing::warn!(%error, "the resources of events are behind");
+        }
+        tokio::time::sleep(PACE).await;
+        if committed.changed().await.is_err() {
+            return;
+        }
+    }
+}
