@@ -224,3 +224,25 @@ pub(crate) async fn first_of_each(
     query.each = Some(Each { column: event::resource_id, values: resources, k: 1 });
     Ok(store.select::<Event>(query).await?.into_iter().map(|row| row.record).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_in_every_spelling_that_clients_give_back() {
+        // The filter's text has all characters of the alphabet.
+        let filter = json!({"event": {"name": ["~~~???>>>", "\u{ff}\u{fe}"]}});
+        let (since, until) = (Time::MIN, Time::MAX);
+        let token = Token { filter, since, until, total: 7, size: 2, after: None, past: 0 };
+        let text = token.write().unwrap();
+        let of_urls = text.replace('+', "-").replace('/', "_");
+        for spelling in [text.as_str(), &text.replace('+', " "), &of_urls, text.trim_end_matches('=')] {
+            let read = Token::read(spelling).unwrap_or_else(|| panic!("{spelling}"));
+            assert_eq!((read.total, read.size, &read.filter), (7, 2, &token.filter), "{spelling}");
+        }
+        assert!(Token::read("*").is_none());
+    }
+}

@@ -183,3 +183,25 @@ fn members_of<T: Type>() -> HashMap<&'static str, bool> {
 fn is_integer(schema: &MetaSchemaRef) -> bool {
     matches!(schema, MetaSchemaRef::Inline(schema) if schema.ty == "integer")
 }
+
+#[cfg(test)]
+mod tests {
+    use mintaka_orchestration::caller::Caller;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_says_that_it_is_text_is_text_unless_it_is_json() {
+        let client = Client { by: Caller::SERVER, automation: None, ui: false };
+        let read = |text: &str, is_text| parse::<Value>(text.as_bytes(), is_text, &client).ok();
+        for (text, is_text, value) in [
+            ("{{ a }}", true, Some(json!("{{ a }}"))),
+            ("{{ a }}", false, None),
+            ("\"a\"", true, Some(json!("a"))),
+            ("{\"a\": 1}", true, Some(json!({"a": 1}))),
+        ] {
+            assert_eq!(read(text, is_text), value, "{text} {is_text}");
+        }
+    }
+}
