@@ -1,6 +1,7 @@
 use mintaka_core::Json;
 use mintaka_orchestration::caller::ClientLine;
-use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
+use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, default_agent_pool, no_storage};
+use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue};
 use serde_json::{Value, json};
 
 use crate::{START, V2, V3, api};
@@ -86,6 +87,29 @@ async fn a_run_in_a_pool_is_answered_with_the_names_of_queue_and_pool() {
     let text_only = json!({"flow_id": flow, "work_queue_name": "somewhere"});
     let run = api.expect(V3, "POST", "/flow_runs/", text_only, 201).await;
     assert_eq!(shown(&run), [Value::Null, json!("somewhere"), Value::Null, Value::Null]);
+}
+
+#[tokio::test]
+async fn a_queue_that_only_its_name_says_is_one_of_the_agents() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let (pool, _) = default_agent_pool(&api.ctx.store, ClientLine::V2).await.unwrap();
+    let new = NewQueue::named("q");
+    let queue = create_queue(&api.ctx.store, pool.id, new, ClientLine::V2).await.unwrap().unwrap();
+    let named = json!({"flow_id": flow, "work_queue_name": "q"});
+    assert_eq!(api.expect(V3, "POST", "/flow_runs/", named, 201).await["work_queue_id"], json!(queue.id));
+}
+
+#[tokio::test]
+async fn parameters_of_3_x_clients_are_limited_in_size() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let large = json!({"flow_id": flow, "parameters": {"data": "x".repeat(600_000)}});
+    let answer = api.expect(V3, "POST", "/flow_runs/", large.clone(), 422).await;
+    let expected =
+        "Value error, Flow run parameters must be less than 524,288 bytes when serialized (got 600,011 bytes).";
+    assert_eq!(answer["exception_detail"][0]["msg"], expected);
+    api.expect(V2, "POST", "/flow_runs/", large, 201).await;
 }
 
 #[tokio::test]

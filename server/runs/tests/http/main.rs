@@ -10,6 +10,7 @@ mod flows;
 mod graph;
 mod histories;
 mod inputs;
+mod lifecycle_events;
 mod logs;
 mod task_runs;
 
