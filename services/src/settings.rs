@@ -30,7 +30,7 @@ pub struct SchedulerSettings {
     pub recent_deployments_every: Duration,
     /// `DEPLOYMENT_BATCH_SIZE`
     pub deployment_batch_size: u64,
-    /// `MAX_RUNS` of one schedule
+    /// `MAX_RUNS` of one schedule; stock servers have 100, see `docs/decisions/0005-forty-runs-ahead.md`
     pub max_runs: usize,
     /// `MIN_RUNS` of one schedule
     pub min_runs: usize,
@@ -47,7 +47,7 @@ impl Default for SchedulerSettings {
             every: Duration::from_secs(60),
             recent_deployments_every: Duration::from_secs(5),
             deployment_batch_size: 100,
-            max_runs: 100,
+            max_runs: 40,
             min_runs: 3,
             max_scheduled_time: Duration::from_secs(100 * 86_400),
             min_scheduled_time: Duration::from_secs(3_600),
