@@ -4,9 +4,9 @@
 mod world;
 
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run_state};
-use mintaka_core::{Filter, Outcome, Time};
+use mintaka_core::{Batch, Filter, Outcome, Time};
 use mintaka_orchestration::State;
-use mintaka_orchestration::ops::task_run_events::{TaskRunEvent, batch_for};
+use mintaka_orchestration::ops::task_run_events::{TaskRunEvent, append};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use world::{World, at, world};
@@ -47,7 +47,7 @@ impl Sent {
 
     async fn record(&self, world: &World) -> Outcome {
         let event = self.read().unwrap().expect("an event of a task run");
-        world.store.commit(batch_for(&event, world.now())).await.unwrap()
+        world.store.commit(append(Batch::new(), &event, world.now())).await.unwrap()
     }
 }
 

@@ -4,10 +4,9 @@ mod document;
 
 use std::sync::Arc;
 
-use mintaka_http::{ApiError, Ctx, Layer, PREFIX};
+use mintaka_http::{Ctx, Layer, PREFIX};
 use mintaka_orchestration::secrets::Sealer;
 use poem::endpoint::make_sync;
-use poem::http::StatusCode;
 use poem::web::Html;
 use poem::{Endpoint, IntoResponse, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
@@ -44,9 +43,4 @@ pub fn endpoint(ctx: &Ctx, sealer: Arc<Sealer>) -> impl Endpoint<Output = Respon
         .at("/openapi.json", of_document())
         .nest(PREFIX, api);
     Layer::new(routes, paths).with_unnamed(ctx.settings.unnamed_clients)
-}
-
-/// The answer for what does not exist, for routes outside the API.
-pub fn not_found() -> Response {
-    ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
 }

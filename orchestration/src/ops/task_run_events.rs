@@ -142,11 +142,8 @@ fn described(
 
 /// The changes that record an event: the task run, found by its natural key (without a flow run: by its id), takes what
 /// the event mentions unless it knows of a newer state; the state is added to its history unless it is there.
-pub fn batch_for(event: &TaskRunEvent, now: Time) -> Batch {
-    append(Batch::new(), event, now)
-}
-
-/// As [`batch_for`], added to a batch that does more. Later additions to that batch go behind.
+///
+/// They are added to a batch that may do more; later additions to that batch go behind.
 pub fn append(mut batch: Batch, event: &TaskRunEvent, now: Time) -> Batch {
     let values = event.run.clone().into_values();
     let mut update = Change::default().set(task_run::updated, now);

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use mintaka_core::Store;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use mintaka_core::{Json, Store};
 use mintaka_orchestration::caller::{Caller, ClientLine};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 /// Settings of the API.
 #[derive(Clone, Debug)]
@@ -86,6 +90,15 @@ impl Client {
                 .map(|id| (id.to_owned(), header("prefect-automation-name").map(str::to_owned))),
             ui: header("x-prefect-ui").is_some_and(|v| v.eq_ignore_ascii_case("true")),
         }
+    }
+
+    /// Who creates what this request creates, as sent to clients: the automation that calls, if both of its headers are
+    /// there and can be read.
+    pub fn created_by(&self) -> Option<Json> {
+        let (id, name) = self.automation.as_ref()?;
+        let id = Uuid::parse_str(id).ok()?;
+        let name = String::from_utf8(BASE64_STANDARD.decode(name.as_ref()?).ok()?).ok()?;
+        Some(Json::from(json!({"id": id, "type": "AUTOMATION", "display_value": name})))
     }
 
     /// Whether a client of the 2.x line calls.

@@ -1,7 +1,5 @@
 //! `/flow_runs`: runs of flows.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use mintaka_api_filters::wire::{JsonObject, Plain};
 use mintaka_api_filters::{Filters, FlowRunView, flow_run_in, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
@@ -19,7 +17,6 @@ use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{Chapter, cascade};
@@ -163,7 +160,7 @@ impl FlowRunsRoot {
             labels: body.labels.unwrap_or_default().0,
             parent_task_run_id: body.parent_task_run_id,
             infrastructure_document_id: body.infrastructure_document_id,
-            created_by: created_by(&client),
+            created_by: client.created_by(),
             job_variables: body.job_variables.map_or_else(Json::object, Json::from),
             state: body.state.map(|state| state.0),
             ..NewFlowRun::of(body.flow_id)
@@ -199,14 +196,6 @@ impl FlowRunsRoot {
 /// wire: a run that is not told how to retry is not resuming.
 fn default_policy() -> FlowRunPolicy {
     FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() }
-}
-
-/// Who made a run, if an automation says that it did.
-fn created_by(client: &Client) -> Option<Json> {
-    let (id, name) = client.automation.as_ref()?;
-    let id = Uuid::parse_str(id).ok()?;
-    let name = name.as_ref().and_then(|name| String::from_utf8(BASE64_STANDARD.decode(name).ok()?).ok());
-    Some(Json::from(json!({"id": id, "type": "AUTOMATION", "display_value": name})))
 }
 
 /// `/flow_runs`

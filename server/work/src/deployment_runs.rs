@@ -1,7 +1,5 @@
 //! `/deployments/…`: runs that are made of deployments, by people, by schedules, and for processes that serve them.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use mintaka_api_filters::wire::{JsonObject, Plain};
 use mintaka_api_filters::{FlowRunView, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun};
@@ -18,7 +16,7 @@ use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The most runs that one request may make.
@@ -76,17 +74,9 @@ impl DeploymentFlowRunCreate {
             empirical_policy: self.empirical_policy.map_or_else(untold, |policy| policy.0),
             idempotency_key: self.idempotency_key,
             parent_task_run_id: self.parent_task_run_id,
-            created_by: created_by(client),
+            created_by: client.created_by(),
         })
     }
-}
-
-/// The automation that asks, if both of its headers are there.
-fn created_by(client: &Client) -> Option<Json> {
-    let (id, name) = client.automation.as_ref()?;
-    let id = Uuid::parse_str(id).ok()?;
-    let name = String::from_utf8(BASE64_STANDARD.decode(name.as_ref()?).ok()?).ok()?;
-    Some(Json::from(json!({"id": id, "type": "AUTOMATION", "display_value": name})))
 }
 
 fn answered(refused: Refused) -> ApiError {
