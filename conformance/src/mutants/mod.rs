@@ -67,8 +67,7 @@ const fn mutant(fault: Fault, name: &'static str, breaks: &'static [&'static str
 pub static ALL: &[Mutant] = &[
     mutant(Fault::LosesLastOfGroup, "it_answers_for_the_last_batch_of_a_commit_without_doing_it", &["C2", "C3"]),
     mutant(Fault::OneFailsAll, "a_conflict_takes_the_later_batches_of_its_commit_along", &["C3"]),
-    // Whether a reader meets the half batch (N3) is a matter of chance; that it is there after a failure is not.
-    mutant(Fault::HalfBatchVisible, "it_applies_the_last_op_of_a_batch_in_a_commit_of_its_own", &["C1"]),
+    mutant(Fault::HalfBatchVisible, "it_applies_the_last_op_of_a_batch_in_a_commit_of_its_own", &["C1", "N3"]),
     mutant(Fault::ForgetsLastCommit, "it_answers_before_the_commit_is_kept", &["D1"]),
     mutant(Fault::IgnoresVersions, "a_version_guard_asks_for_presence_alone", &["C5", "N1"]),
     mutant(Fault::IgnoresPresence, "a_presence_guard_always_holds", &["C6"]),
