@@ -69,8 +69,8 @@ pub struct Options {
     pub max_log_bytes: u64,
     /// Whether a commit is synced to the disk before it is answered.
     pub durable: bool,
-    /// If a condition on tags or parents leaves fewer rows than this, they are listed and sorted; else the order of the
-    /// query is followed and each row is asked. Changes speed only.
+    /// If one condition of a filter leaves fewer rows than this, they are listed and sorted; else the order of the query
+    /// is followed and each row is asked. Changes speed only.
     pub narrow_below: u64,
 }
 

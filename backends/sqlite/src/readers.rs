@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mintaka_core::{Aggregate, Error, Key, Query, Row, Table, Value};
-use mintaka_sqlkit::{Path, Select, Sqlite, aggregate, probes, select};
+use mintaka_sqlkit::{Select, Sqlite, aggregate, paths, select};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -167,8 +167,12 @@ impl Reader {
     }
 
     pub fn select(&mut self, query: &Query) -> Result<Vec<Row>, Error> {
-        let path = self.path(query)?;
-        let mut statement = select(&Sqlite, query, path);
+        let counted = |probe: &Select| match self.values(probe)?.first().map(Vec::as_slice) {
+            Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
+            other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
+        };
+        let paths = paths(&Sqlite, query, self.narrow_below, counted)?;
+        let mut statement = select(&Sqlite, query, &paths);
         let Some(each) = &query.each else {
             return self.rows(&statement);
         };
@@ -180,18 +184,6 @@ impl Reader {
             rows.extend(self.rows(&statement)?);
         }
         Ok(rows)
-    }
-
-    fn path(&self, query: &Query) -> Result<Path, Error> {
-        let few = self.narrow_below;
-        let probes = probes(&Sqlite, query, few);
-        for probe in &probes {
-            match self.values(probe)?.first().map(Vec::as_slice) {
-                Some([Value::Int(n)]) if u64::try_from(*n).is_ok_and(|n| n >= few) => {}
-                _ => return Ok(Path::Narrow),
-            }
-        }
-        Ok(if probes.is_empty() { Path::Narrow } else { Path::Walk })
     }
 
     pub fn aggregate(&mut self, asked: &Aggregate) -> Result<Vec<Vec<Value>>, Error> {

@@ -3,7 +3,8 @@
 use mintaka_core::{Aggregate, Direction, Group, Kind, Measure};
 
 use crate::Dialect;
-use crate::filter::{self, Nulls, Path, is_all};
+use crate::filter::{self, is_all};
+use crate::plan::required;
 use crate::select::{Select, count, spelled};
 use crate::text::{Alias, Builder, list, quoted};
 
@@ -20,7 +21,7 @@ pub fn aggregate(dialect: &dyn Dialect, aggregate: &Aggregate) -> Select {
     b.push(&format!("SELECT {output} FROM {} AS {row}", quoted(aggregate.table.name)));
     if !is_all(&aggregate.filter) {
         b.push(" WHERE ");
-        filter::filter(&mut b, &aggregate.filter, row, Nulls::Loose, Path::Narrow);
+        filter::conditions(&mut b, &required(&aggregate.filter), row, &[]);
     }
     let positions = 1..=aggregate.by.len();
     if !aggregate.by.is_empty() {

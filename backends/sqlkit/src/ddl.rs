@@ -1,6 +1,6 @@
 //! Tables and indexes from declarations.
 
-use mintaka_core::{Index, Kind, Table};
+use mintaka_core::{Kind, Table};
 
 use crate::text::{list, quoted};
 use crate::{Dialect, ROW_VERSION, TagTable};
@@ -15,7 +15,7 @@ pub fn create(dialect: &dyn Dialect, table: &'static Table) -> Vec<String> {
     for index in table.indexes {
         match TagTable::of(dialect, table, index) {
             Some(side) => statements.push(create_side_table(dialect, table, &side)),
-            None => statements.push(create_index("INDEX", index.name, table, &with_key(table, index))),
+            None => statements.push(create_index("INDEX", index.name, table, &with_key(table, index.columns))),
         }
     }
     statements
@@ -54,15 +54,20 @@ fn create_table(dialect: &dyn Dialect, table: &Table) -> String {
 }
 
 fn create_index(what: &str, name: &str, table: &Table, ordinals: &[usize]) -> String {
-    // A reference that is null is looked up by nobody: no entry for it, so a row that refers to nothing costs nothing.
-    let first = ordinals.first().map(|&i| &table.columns[i]);
-    let condition = match first {
-        Some(column) if column.kind == Kind::Uuid && column.nullable => {
-            format!(" WHERE {} IS NOT NULL", quoted(column.name))
+    let condition = match ordinals.first() {
+        Some(&first) if !holds_every_row(table, ordinals) => {
+            format!(" WHERE {} IS NOT NULL", quoted(table.columns[first].name))
         }
         _ => String::new(),
     };
     format!("CREATE {what} {} ON {} ({}){condition}", quoted(name), quoted(table.name), columns(table, ordinals))
+}
+
+/// Whether an index on these columns has an entry for every row. A reference that is null is looked up by nobody: it has
+/// none, so a row that refers to nothing costs nothing.
+pub(crate) fn holds_every_row(table: &Table, ordinals: &[usize]) -> bool {
+    let first = ordinals.first().map(|&i| &table.columns[i]);
+    !first.is_some_and(|column| column.kind == Kind::Uuid && column.nullable)
 }
 
 fn create_side_table(dialect: &dyn Dialect, table: &Table, side: &TagTable) -> String {
@@ -78,9 +83,9 @@ fn create_side_table(dialect: &dyn Dialect, table: &Table, side: &TagTable) -> S
 }
 
 /// The columns of an index, and those of the primary key that are not among them: the tie-break of every order.
-fn with_key(table: &Table, index: &Index) -> Vec<usize> {
-    let mut ordinals = index.columns.to_vec();
-    ordinals.extend(table.key.iter().filter(|k| !index.columns.contains(k)));
+pub(crate) fn with_key(table: &Table, index: &[usize]) -> Vec<usize> {
+    let mut ordinals = index.to_vec();
+    ordinals.extend(table.key.iter().filter(|k| !index.contains(k)));
     ordinals
 }
 

@@ -24,6 +24,8 @@ pub trait Dialect: Send + Sync {
     fn least(&self, kind: Kind) -> &'static str;
     /// A one-column query over one parameter, a JSON array of the values of this kind (identifiers as 32 hex digits).
     fn rows_of_list(&self, kind: Kind, parameter: &str) -> String;
+    /// The same value, such that no index on the column is used for it, if the engine has no statistics to choose by.
+    fn unindexed(&self, column: &str) -> String;
     /// Floor of `(time - origin) / width`.
     fn bucket(&self, time: &str, origin: Time, width: i64) -> String;
     /// Microseconds since an origin, as a float.
@@ -77,6 +79,9 @@ impl Dialect for Sqlite {
             Kind::Uuid => format!("SELECT unhex(value) FROM json_each({parameter})"),
             _ => format!("SELECT value FROM json_each({parameter})"),
         }
+    }
+    fn unindexed(&self, column: &str) -> String {
+        format!("+{column}")
     }
     fn bucket(&self, time: &str, origin: Time, width: i64) -> String {
         let since = format!("({time} - {})", Literal(origin));

@@ -3,18 +3,8 @@
 use mintaka_core::{Cmp, Col, Filter, Kind, Value};
 
 use crate::TagTable;
+use crate::plan::{Path, is_narrow};
 use crate::text::{Alias, Builder, list, quoted};
-
-/// How rows are reached whose condition lies in another table: tags that have an index, and rows of a parent.
-/// Both mean the same; only the cost differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// What meets the condition is listed first, and the rows that belong to it are looked up: right if those are few,
-    /// or if everything is read anyway.
-    Narrow,
-    /// Each row is asked: right if many meet the condition and the order of the query finds the first of them soon.
-    Walk,
-}
 
 /// Lists longer than this are bound as one parameter.
 const LONG_LIST: usize = 1024;
@@ -26,6 +16,13 @@ pub(crate) enum Nulls {
     Loose,
     /// The condition must be true or false.
     Exact,
+}
+
+/// Appends the conditions that all `parts` hold for the row `row`, each by its path.
+pub(crate) fn conditions(b: &mut Builder<'_>, parts: &[&Filter], row: Alias, paths: &[Path]) {
+    b.joined(parts.iter().enumerate(), " AND ", "TRUE", |b, (i, part)| {
+        filter(b, part, row, Nulls::Loose, paths.get(i).copied().unwrap_or(Path::Narrow));
+    });
 }
 
 /// Appends the condition that `filter` holds for the row `row`.
@@ -42,7 +39,7 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
             b.push("FALSE");
         }
         Filter::Compare(column, op, value) => guarded(b, &[*column], row, nulls, |b| {
-            b.push(&row.column(*column)).push(operator(*op)).push_param(value.clone());
+            b.push(&asked(b, *column, row, path)).push(operator(*op)).push_param(value.clone());
         }),
         Filter::CompareColumns(left, op, right) => guarded(b, &[*left, *right], row, nulls, |b| {
             b.push(&row.column(*left)).push(operator(*op)).push(&row.column(*right));
@@ -53,7 +50,7 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
                 b.push("FALSE");
             } else {
                 guarded(b, &[*column], row, nulls, |b| {
-                    b.push(&row.column(*column)).push(" IN ");
+                    b.push(&asked(b, *column, row, path)).push(" IN ");
                     value_list(b, column.def().kind, values);
                 });
             }
@@ -102,12 +99,12 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
     }
 }
 
-/// Whether the children of listed parents can be looked up: the parent is named by its key, and an index begins with the
-/// child's column.
-pub(crate) fn is_narrow(from: Col, to: Col) -> bool {
-    let begins = |columns: &[usize]| columns.first() == Some(&from.ordinal);
-    to.table.key == [to.ordinal]
-        && (from.table.unique.is_some_and(begins) || from.table.indexes.iter().any(|index| begins(index.columns)))
+/// A column as it is compared with values: by an index on it, or row by row.
+fn asked(b: &Builder<'_>, column: Col, row: Alias, path: Path) -> String {
+    match path {
+        Path::Narrow => row.column(column),
+        Path::Walk => b.dialect.unindexed(&row.column(column)),
+    }
 }
 
 /// The condition that the row's parent is among those that meet `filter`, or among the first so many of them.

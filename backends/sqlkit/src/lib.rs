@@ -16,14 +16,15 @@ mod aggregate;
 pub mod ddl;
 mod dialect;
 mod filter;
+mod plan;
 mod select;
 mod text;
 mod writes;
 
 pub use aggregate::aggregate;
 pub use dialect::{Dialect, Sqlite};
-pub use filter::Path;
-pub use select::{Select, probes, select};
+pub use plan::{Path, paths};
+pub use select::{Select, select};
 pub use text::quoted;
 pub use writes::{Parked, Statements, TagTable, find_text, parked, update_text};
 

@@ -1,10 +1,11 @@
 //! Queries as SELECT statements.
 
-use mintaka_core::{Col, Direction, Filter, Kind, Query, Value};
+use mintaka_core::{Col, Direction, Kind, Query, Value};
 
-use crate::filter::{self, Nulls, Path, is_all};
+use crate::filter::{self, is_all};
+use crate::plan::{Path, required};
 use crate::text::{Alias, Builder, list, quoted};
-use crate::{Dialect, ROW_VERSION, TagTable};
+use crate::{Dialect, ROW_VERSION};
 
 /// A SELECT that is ready to be run.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +18,9 @@ pub struct Select {
     pub kinds: Vec<Kind>,
 }
 
-/// The statement of a query: the row's version, then the columns.
-pub fn select(dialect: &dyn Dialect, query: &Query, path: Path) -> Select {
+/// The statement of a query: the row's version, then the columns. `paths` are those of the parts of its filter, see
+/// [`paths`](crate::paths); where one is missing, it is [`Path::Narrow`].
+pub fn select(dialect: &dyn Dialect, query: &Query, paths: &[Path]) -> Select {
     let mut b = Builder::new(dialect);
     let row = b.alias();
     let columns: Vec<Col> = match &query.columns {
@@ -36,7 +38,7 @@ pub fn select(dialect: &dyn Dialect, query: &Query, path: Path) -> Select {
     }
     if !is_all(&query.filter) {
         b.push(separator);
-        filter::filter(&mut b, &query.filter, row, Nulls::Loose, path);
+        filter::conditions(&mut b, &required(&query.filter), row, paths);
         separator = " AND ";
     }
     if let Some(position) = &query.after {
@@ -53,48 +55,6 @@ pub fn select(dialect: &dyn Dialect, query: &Query, path: Path) -> Select {
         b.push(" OFFSET ").push_param(count(query.offset));
     }
     Select { text: b.text, params: b.params, kinds: columns.iter().map(|c| c.def().kind).collect() }
-}
-
-/// Statements that each count, up to `limit`, the rows that one part of the filter leaves when it is narrowed first.
-/// If there are none, or if one of them stays below the limit, take [`Path::Narrow`], else [`Path::Walk`].
-pub fn probes(dialect: &dyn Dialect, query: &Query, limit: u64) -> Vec<Select> {
-    let mut parts = Vec::new();
-    required(&query.filter, &mut parts);
-    parts.into_iter().filter_map(|part| probe(dialect, query, part, limit)).collect()
-}
-
-/// The parts of a filter that every row must meet.
-fn required<'f>(filter: &'f Filter, parts: &mut Vec<&'f Filter>) {
-    match filter {
-        Filter::And(all) => all.iter().for_each(|part| required(part, parts)),
-        part => parts.push(part),
-    }
-}
-
-fn probe(dialect: &dyn Dialect, query: &Query, part: &Filter, limit: u64) -> Option<Select> {
-    let mut b = Builder::new(dialect);
-    b.push("SELECT count(*) FROM (SELECT 1 FROM ");
-    match part {
-        Filter::Has { from, to, filter } if filter::is_narrow(*from, *to) => {
-            let row = b.alias();
-            b.push(&format!("{} AS {row} WHERE ", quoted(query.table.name)));
-            filter::parents(&mut b, *from, *to, filter, row, Some(limit));
-        }
-        Filter::TagsAny(column, tags) | Filter::TagsAll(column, tags) => {
-            // Of several tags that all must be there, the first is a bound.
-            let all = matches!(part, Filter::TagsAll(..));
-            let tags = if all { tags.get(..1)? } else { tags };
-            let side = TagTable::on(dialect, *column)?;
-            b.push(&format!("{} WHERE {} IN (", quoted(&side.name), quoted("tag")));
-            b.joined(tags, ", ", "NULL", |b, tag| {
-                b.push_param(Value::text(tag.as_str()));
-            });
-            b.push(")");
-        }
-        _ => return None,
-    }
-    b.push(" LIMIT ").push_param(count(limit)).push(") AS probe");
-    Some(Select { text: b.text, params: b.params, kinds: vec![Kind::Int] })
 }
 
 pub(crate) fn spelled(direction: Direction) -> &'static str {

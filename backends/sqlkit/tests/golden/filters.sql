@@ -55,7 +55,7 @@ SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE t0."start_time" IS 
 -- [Int(200)]
 
 -- and of or
-SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE (t0."name" = ? AND (t0."state_name" = ? OR t0."state_name" IS NULL)) ORDER BY t0."id" ASC LIMIT ?
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE t0."name" = ? AND (t0."state_name" = ? OR t0."state_name" IS NULL) ORDER BY t0."id" ASC LIMIT ?
 -- [Text("a"), Text("Late"), Int(200)]
 
 -- like, one column

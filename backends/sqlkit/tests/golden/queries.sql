@@ -35,7 +35,7 @@ SELECT t0."row_version", t0."id" FROM "events" AS t0 WHERE (t0."occurred", t0."i
 -- [Time(1970-01-01T00:00:00.000009Z), Uuid(00000000-0000-0000-0000-000000000007), Int(200)]
 
 -- the tail of a stream
-SELECT t0."row_version", t0."message" FROM "log" AS t0 WHERE (t0."writer" = ? AND t0."seq" > ?) ORDER BY t0."seq" ASC, t0."timestamp" ASC, t0."id" ASC LIMIT ?
+SELECT t0."row_version", t0."message" FROM "log" AS t0 WHERE t0."writer" = ? AND t0."seq" > ? ORDER BY t0."seq" ASC, t0."timestamp" ASC, t0."id" ASC LIMIT ?
 -- [Int(1), Int(41), Int(200)]
 
 -- some of each
@@ -47,7 +47,7 @@ SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FR
 -- [Text("a"), Int(200)]
 
 -- runs of many flows
-SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "flow" AS t1 WHERE t1."id" = t0."flow_id" AND t1."name" = ?) ORDER BY t0."sort_time" DESC, t0."id" DESC LIMIT ?
+SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FROM "flow" AS t1 WHERE t1."id" = t0."flow_id" AND +t1."name" = ?) ORDER BY t0."sort_time" DESC, t0."id" DESC LIMIT ?
 -- [Text("f"), Int(200)]
 
 -- how many rows one part leaves
