@@ -1,6 +1,5 @@
 //! Work queues in requests and answers.
 
-use mintaka_api_filters::wire::JsonObject;
 use mintaka_api_filters::{Filters, WorkQueueFilter, by_id};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, WorkQueue, flow_run};
 use mintaka_core::{Filter, Json};
@@ -10,6 +9,7 @@ use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
 use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::names::{at_least, check_name, sent};
 
@@ -61,10 +61,20 @@ pub(crate) async fn queue_view(ctx: &Ctx, queue: WorkQueue, slots: &[StateType])
     views.pop().ok_or_else(|| ApiError::not_found("work queue"))
 }
 
-/// The legacy filter with both of its members.
-fn filter_of(sent: JsonObject) -> Json {
-    let member = |name: &str| sent.0.get(name).cloned().unwrap_or_default();
-    Json::from(json!({"tags": member("tags"), "deployment_ids": member("deployment_ids")}))
+/// The legacy filter of a queue, of the 2.x line: whose runs it hands out.
+#[derive(Clone, Debug, Object)]
+#[oai(rename = "QueueFilter")]
+pub struct LegacyFilter {
+    /// Runs that have all of these tags.
+    pub tags: Option<Vec<String>>,
+    /// Runs of these deployments.
+    pub deployment_ids: Option<Vec<Uuid>>,
+}
+
+impl From<LegacyFilter> for Json {
+    fn from(sent: LegacyFilter) -> Json {
+        Json::from(json!({"tags": sent.tags, "deployment_ids": sent.deployment_ids}))
+    }
 }
 
 /// A queue to make.
@@ -81,7 +91,7 @@ pub struct WorkQueueCreate {
     /// Its rank, from 1; a lower one goes first.
     pub priority: Option<i64>,
     /// Of the 2.x line: `tags` and `deployment_ids` whose runs it hands out.
-    pub filter: Option<JsonObject>,
+    pub filter: Option<LegacyFilter>,
 }
 
 impl WorkQueueCreate {
@@ -99,7 +109,7 @@ impl WorkQueueCreate {
             is_paused: self.is_paused.unwrap_or(false),
             concurrency_limit: self.concurrency_limit,
             priority: self.priority,
-            filter: self.filter.map(filter_of),
+            filter: self.filter.map(Json::from),
         })
     }
 }
@@ -120,7 +130,7 @@ pub struct WorkQueueUpdate {
     /// When it was polled.
     pub last_polled: MaybeUndefined<When>,
     /// Of the 2.x line: `tags` and `deployment_ids` whose runs it hands out.
-    pub filter: MaybeUndefined<JsonObject>,
+    pub filter: MaybeUndefined<LegacyFilter>,
 }
 
 impl WorkQueueUpdate {
@@ -141,7 +151,7 @@ impl WorkQueueUpdate {
             is_paused: sent(&self.is_paused).flatten(),
             concurrency_limit: sent(&self.concurrency_limit),
             priority: sent(&self.priority).flatten(),
-            filter: sent(&self.filter).map(|filter| filter.map(filter_of)),
+            filter: sent(&self.filter).map(|filter| filter.map(Json::from)),
             last_polled: sent(&self.last_polled).flatten().map(|at| at.0),
         })
     }

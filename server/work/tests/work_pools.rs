@@ -172,6 +172,30 @@ async fn a_queue_without_a_pool_is_one_of_the_default_agent_pool() {
 }
 
 #[tokio::test]
+async fn the_legacy_filter_of_a_queue_is_refused_unless_it_can_be_read_when_the_queue_is_polled() {
+    let api = api();
+    let id = "7b3c1a52-4a52-4c52-9f52-0123456789ab";
+    let table = [
+        (json!({"tags": [1.8e19]}), 422),
+        (json!({"tags": {}}), 422),
+        (json!({"tags": "a"}), 422),
+        (json!({"deployment_ids": ["nope"]}), 422),
+        (json!({"deployment_ids": true}), 422),
+        (json!([]), 422),
+        (json!({}), 201),
+        (json!({"tags": null, "deployment_ids": null}), 201),
+        (json!({"tags": ["a"], "deployment_ids": [id]}), 201),
+    ];
+    for (n, (filter, status)) in table.into_iter().enumerate() {
+        let body = json!({"name": format!("q{n}"), "filter": filter});
+        let queue = api.post("/work_queues/", body, status).await;
+        let Some(made) = queue["id"].as_str() else { continue };
+        api.expect(V2, "POST", &format!("/work_queues/{made}/get_runs"), json!({"agent_id": id}), 200).await;
+        api.patch(&format!("/work_queues/{made}"), json!({"filter": {"tags": [true]}}), 422).await;
+    }
+}
+
+#[tokio::test]
 async fn pools_are_listed_by_name_and_counted() {
     let api = api();
     for name in ["b", "a", "c"] {
