@@ -111,6 +111,8 @@ pub fn a_run(n: u64) -> FlowRun {
         sort_time: Some(at),
         start_delay: None,
         parent_flow_run_id: None,
+        created_by_id: None,
+        created_by_type: None,
     }
 }
 

@@ -77,6 +77,8 @@ pub fn flow_run(n: u128, flow: u128) -> FlowRun {
         sort_time: None,
         start_delay: None,
         parent_flow_run_id: None,
+        created_by_id: None,
+        created_by_type: None,
     }
 }
 

@@ -22,8 +22,10 @@ pub(crate) struct Migration {
 }
 
 /// All steps in order.
-pub(crate) static MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, min_binary: "0.1.0", sql: include_str!("../migrations/0001.sql") }];
+pub(crate) static MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, min_binary: "0.1.0", sql: include_str!("../migrations/0001.sql") },
+    Migration { version: 2, min_binary: "0.2.0", sql: include_str!("../migrations/0002.sql") },
+];
 
 /// The version of the schema that this binary writes.
 pub(crate) fn current() -> i64 {
@@ -217,6 +219,44 @@ CREATE TABLE \"writer\" (\n  \"id\" INTEGER NOT NULL,\n  \"seq\" INTEGER NOT NUL
             "the declarations changed: add a migration (before the first release, run this test with \
              MINTAKA_REWRITE_FIRST_MIGRATION=1).\nnot made: {missing:#?}\nmade, not declared: {extra:#?}"
         );
+    }
+
+    #[test]
+    fn an_older_store_becomes_a_current_one_with_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0].sql).unwrap();
+        let required: Vec<&str> = "id created updated name flow_id parameters context empirical_policy tags labels \
+                                   run_count total_run_time auto_scheduled row_version"
+            .split(' ')
+            .filter(|name| !name.is_empty())
+            .collect();
+        let run = |id: &str, creator: &str| {
+            format!(
+                "INSERT INTO flow_run ({}, created_by) VALUES (x'{id}', 0, 0, 'n', x'00', '{{}}', '{{}}', '{{}}', '[]', \
+                 '{{}}', 0, 0.0, 0, 1, {creator});",
+                required.join(", ")
+            )
+        };
+        let creator = Uuid::from_u128(7);
+        old.execute_batch(&run("01", &format!("'{{\"id\": \"{creator}\", \"type\": \"SCHEDULE\"}}'"))).unwrap();
+        old.execute_batch(&run("02", "'{\"id\": \"abcd\"}'")).unwrap();
+        old.execute_batch(&run("03", "NULL")).unwrap();
+        old.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; INSERT INTO schema VALUES (1, '0.1.0')"))
+            .unwrap();
+        drop(old);
+
+        provide(&path, &Options::default()).unwrap();
+
+        assert!(matches!(identify(&path).unwrap(), Found::Ours(row) if row.version == current()));
+        let now = Connection::open(&path).unwrap();
+        let mut statement = now.prepare("SELECT created_by_id, created_by_type FROM flow_run ORDER BY id").unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let rows: Vec<(Option<Vec<u8>>, Option<String>)> =
+            statement.query_map([], read).unwrap().map(Result::unwrap).collect();
+        let first = (Some(creator.as_bytes().to_vec()), Some("SCHEDULE".to_owned()));
+        assert_eq!(rows, [first, (None, None), (None, None)]);
     }
 
     #[test]

@@ -267,5 +267,7 @@ fn a_run(micros: i64) -> FlowRun {
         sort_time: Some(now),
         start_delay: None,
         parent_flow_run_id: None,
+        created_by_id: None,
+        created_by_type: None,
     }
 }

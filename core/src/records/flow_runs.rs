@@ -48,6 +48,10 @@ record! {
         #[internal] start_delay: Option<f64>,
         /// The flow run of `parent_task_run_id`.
         #[internal] parent_flow_run_id: Option<Uuid>,
+        /// `id` of `created_by`, if it is one.
+        #[internal] created_by_id: Option<Uuid>,
+        /// `type` of `created_by`.
+        #[internal] created_by_type: Option<String>,
     }
     key (id);
     unique (flow_id, idempotency_key);
@@ -58,7 +62,20 @@ record! {
     index "ix_flow_run__sort_time" (sort_time);
     index "ix_flow_run__flow_id_sort_time" (flow_id, sort_time);
     index "ix_flow_run__parent_task_run_id" (parent_task_run_id);
+    index "ix_flow_run__parent_flow_run_id" (parent_flow_run_id);
     index "ix_flow_run__tags" (tags, sort_time);
+}
+
+impl FlowRun {
+    /// With this as who created it, also in the columns that filters ask.
+    #[must_use]
+    pub fn made_by(mut self, creator: Option<Json>) -> FlowRun {
+        let said = |member: &str| creator.as_ref()?.value()[member].as_str().map(str::to_owned);
+        self.created_by_id = said("id").and_then(|id| Uuid::parse_str(&id).ok());
+        self.created_by_type = said("type");
+        self.created_by = creator;
+        self
+    }
 }
 
 record! {

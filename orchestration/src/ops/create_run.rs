@@ -117,12 +117,15 @@ impl NewFlowRun {
             auto_scheduled: self.auto_scheduled,
             infrastructure_document_id: self.infrastructure_document_id,
             infrastructure_pid: None,
-            created_by: self.created_by,
+            created_by: None,
             job_variables: Some(self.job_variables),
             sort_time: None,
             start_delay: None,
             parent_flow_run_id,
+            created_by_id: None,
+            created_by_type: None,
         }
+        .made_by(self.created_by)
     }
 }
 

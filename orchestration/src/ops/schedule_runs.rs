@@ -190,13 +190,15 @@ fn runs_of(
         auto_scheduled: true,
         infrastructure_document_id: deployment.infrastructure_document_id,
         infrastructure_pid: None,
-        created_by: Some(created_by.clone()),
+        created_by: None,
         job_variables: Some(Json::object()),
         sort_time: Some(date),
         start_delay: None,
         parent_flow_run_id: None,
+        created_by_id: None,
+        created_by_type: None,
     };
-    dates.into_iter().map(run).collect()
+    dates.into_iter().map(|date| run(date).made_by(Some(created_by.clone()))).collect()
 }
 
 /// The state that a scheduled run begins with; the run refers to it afterwards.

@@ -52,6 +52,8 @@ pub fn flow_run() -> FlowRun {
         sort_time: None,
         start_delay: None,
         parent_flow_run_id: None,
+        created_by_id: None,
+        created_by_type: None,
     }
 }
 

@@ -3,13 +3,9 @@
 //! wire: a list that is null or absent says nothing; an empty `any_` matches nothing, an empty `not_any_` or `all_`
 //! and an empty `like_` match everything.
 
-use std::borrow::Cow;
-
 use mintaka_core::records::StateType;
 use mintaka_core::{Cmp, Col, Filter, Value};
 use mintaka_http::{Choice, When};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{Enum, Object};
 use uuid::Uuid;
 
@@ -358,17 +354,19 @@ pub struct CreatedByFilter {
     /// How the criteria are combined.
     #[oai(default)]
     pub operator: Operator,
-    /// Not available.
-    pub id_: Option<NotAvailable>,
-    /// Not available.
-    pub type_: Option<NotAvailable>,
+    /// Made by one of these.
+    pub id_: Option<Vec<Uuid>>,
+    /// Made by one of a type among these, such as `SCHEDULE` and `AUTOMATION`.
+    pub type_: Option<Vec<String>>,
     /// Whether nobody is known.
     pub is_null_: Option<bool>,
 }
 
-impl Leaf for CreatedByFilter {
-    fn criteria(&self, column: Col) -> Vec<Filter> {
-        said([null(column, self.is_null_)])
+impl CreatedByFilter {
+    /// The filter on the columns of the whole, the identifier and the type.
+    pub fn on(&self, whole: Col, id: Col, kind: Col) -> Filter {
+        let criteria = [any(id, self.id_.as_ref()), any(kind, self.type_.as_ref()), null(whole, self.is_null_)];
+        self.operator.combine(said(criteria))
     }
 }
 
@@ -427,37 +425,3 @@ impl Leaf for LikeFilter {
 /// A criterion that is accepted and says nothing.
 #[derive(Clone, Debug, Default, Object)]
 pub struct IgnoredFilter {}
-
-/// A criterion that no column answers: only null is taken, so that nobody gets a list that was not asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct NotAvailable;
-
-impl Type for NotAvailable {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-    fn name() -> Cow<'static, str> {
-        "NotAvailable".into()
-    }
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::ANY))
-    }
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::empty())
-    }
-}
-
-impl ParseFromJSON for NotAvailable {
-    fn parse_from_json(_: Option<serde_json::Value>) -> ParseResult<Self> {
-        Err(ParseError::custom("this criterion is not available in this version of Mintaka"))
-    }
-}
-
-impl ToJSON for NotAvailable {
-    fn to_json(&self) -> Option<serde_json::Value> {
-        None
-    }
-}

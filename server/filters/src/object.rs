@@ -98,7 +98,9 @@ object! {
         /// By idempotency key.
         idempotency_key: TextFilter = on(flow_run::idempotency_key);
         /// By who made it.
-        created_by: CreatedByFilter = on(flow_run::created_by);
+        created_by: CreatedByFilter = |leaf, _| {
+            leaf.on(flow_run::created_by, flow_run::created_by_id, flow_run::created_by_type)
+        };
     }
 }
 

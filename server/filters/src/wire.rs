@@ -55,7 +55,12 @@ impl<T: Documented> Type for Plain<T> {
 
 impl<T: Documented + DeserializeOwned> ParseFromJSON for Plain<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        serde_json::from_value(value.unwrap_or_default()).map(Plain).map_err(ParseError::custom)
+        // serde would take a list as the members of an object in their order.
+        let value = match value.unwrap_or_default() {
+            value @ Value::Object(_) => value,
+            other => return Err(ParseError::expected_type(other)),
+        };
+        serde_json::from_value(value).map(Plain).map_err(ParseError::custom)
     }
 }
 

@@ -25,8 +25,8 @@ pub struct ApiError {
 pub struct Problem {
     /// A short name of the kind of fault.
     pub r#type: String,
-    /// Where: `body`, then member names.
-    pub loc: Vec<String>,
+    /// Where: `body`, then names of members and positions in lists.
+    pub loc: Vec<Value>,
     /// What is wrong.
     pub msg: String,
     /// What was sent there; clients of the 2.x line are not told.

@@ -1,10 +1,6 @@
-//! Request bodies: JSON whatever the Content-Type says, unknown members ignored and counted, faults answered with 422.
+//! Request bodies: JSON whatever the Content-Type says, faults answered with 422.
 
-use std::any::TypeId;
-use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use poem::http::StatusCode;
 use poem::{Request, RequestBody, Result};
@@ -14,17 +10,11 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::body::look_over;
 use crate::{ApiError, Client, Problem};
 
 /// The largest request body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 << 20;
-
-static UNKNOWN_FIELDS: AtomicU64 = AtomicU64::new(0);
-
-/// How many members that no schema knows were ignored since the start: clients newer than the server exist.
-pub fn unknown_fields() -> u64 {
-    UNKNOWN_FIELDS.load(Ordering::Relaxed)
-}
 
 /// A JSON request body. An absent or null body counts as `{}`.
 pub struct Input<T>(pub T);
@@ -76,7 +66,7 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
     } else {
         serde_json::from_slice(bytes).map_err(|e| {
             let problem = Problem {
-                loc: vec!["body".into(), e.column().to_string()],
+                loc: vec!["body".into(), e.column().into()],
                 msg: format!("JSON decode error: {e}"),
                 r#type: "json_invalid".into(),
                 input: None,
@@ -85,7 +75,11 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
         })?
     };
     let mut value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
-    look_over::<T>(&mut value);
+    let wrong = look_over::<T>(&mut value);
+    // wire: the 2.x line takes a number or a boolean for its text.
+    if !wrong.is_empty() && !client.is_v2() {
+        return Err(ApiError::invalid(wrong, serde_json::from_slice(bytes).ok()));
+    }
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
         let msg = e.into_message();
@@ -123,65 +117,9 @@ fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, body: &Option<Value>, 
 /// Names the member that a message of the parser is about, as far as the message tells.
 fn locate(msg: &str) -> Problem {
     let member = msg.split('`').nth(1).or_else(|| msg.split('"').nth(1)).filter(|m| !m.is_empty() && m.len() < 80);
-    let mut loc = vec!["body".to_owned()];
-    loc.extend(member.map(str::to_owned));
+    let loc = std::iter::once("body").chain(member).map(Value::from).collect();
     let missing = msg.contains("missing") || msg.contains("is required");
     Problem { loc, msg: msg.to_owned(), r#type: if missing { "missing" } else { "value_error" }.into(), input: None }
-}
-
-/// The members of a body's schema: name, and whether it is an integer.
-type Members = Arc<HashMap<&'static str, bool>>;
-static MEMBERS: LazyLock<Mutex<HashMap<TypeId, Members>>> = LazyLock::new(Mutex::default);
-
-fn members<T: Type + 'static>() -> Members {
-    let mut members = MEMBERS.lock().unwrap_or_else(PoisonError::into_inner);
-    members.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(members_of::<T>())).clone()
-}
-
-/// Counts the members that no schema knows, and turns `30.0` into `30` where an integer is asked for: clients send
-/// durations that way.
-fn look_over<T: Type + 'static>(value: &mut Value) {
-    let Value::Object(body) = value else { return };
-    let members = members::<T>();
-    if members.is_empty() {
-        return;
-    }
-    for (member, value) in body.iter_mut() {
-        match members.get(member.as_str()) {
-            Some(true) => {
-                if let Some(whole) = value.as_f64().filter(|x| value.is_f64() && x.fract() == 0.0 && x.abs() < 9e15) {
-                    *value = Value::from(whole as i64);
-                }
-            }
-            Some(false) => {}
-            None => {
-                UNKNOWN_FIELDS.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(schema = %T::name(), member, "ignored an unknown member");
-            }
-        }
-    }
-}
-
-fn members_of<T: Type>() -> HashMap<&'static str, bool> {
-    let mut registry = Registry::new();
-    T::register(&mut registry);
-    let mut members = HashMap::new();
-    let mut todo = vec![T::schema_ref()];
-    while let Some(schema) = todo.pop() {
-        let schema = match &schema {
-            MetaSchemaRef::Inline(schema) => Some(&**schema),
-            MetaSchemaRef::Reference(name) => registry.schemas.get(name),
-        };
-        if let Some(schema) = schema {
-            members.extend(schema.properties.iter().map(|(name, of)| (*name, is_integer(of))));
-            todo.extend(schema.all_of.iter().cloned());
-        }
-    }
-    members
-}
-
-fn is_integer(schema: &MetaSchemaRef) -> bool {
-    matches!(schema, MetaSchemaRef::Inline(schema) if schema.ty == "integer")
 }
 
 #[cfg(test)]

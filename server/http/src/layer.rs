@@ -122,7 +122,7 @@ fn body_of(error: poem::Error, is_v2: bool) -> Response {
 
 /// 422 for a parameter.
 fn refused(place: &str, name: &str, reason: &str) -> Response {
-    let loc = vec![place.to_owned(), name.to_owned()];
+    let loc = vec![place.into(), name.into()];
     let problem = Problem { r#type: "value_error".into(), loc, msg: reason.to_owned(), input: None };
     ApiError::invalid(vec![problem], None).into_response()
 }

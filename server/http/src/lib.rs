@@ -1,6 +1,7 @@
 //! The HTTP layer of the API: bodies in and out, errors, redirects, compression, and the accept loop. Each is written
 //! once, here; resources only say what they do.
 
+mod body;
 mod context;
 mod error;
 mod input;
@@ -13,9 +14,10 @@ mod sort;
 mod view;
 mod wire;
 
+pub use body::unknown_fields;
 pub use context::{Client, Ctx, Settings};
 pub use error::{ApiError, Problem};
-pub use input::{Input, unknown_fields};
+pub use input::Input;
 pub use layer::{Layer, PREFIX};
 pub use output::{Bytes, Created, NoContent, Out, Raw};
 pub use paging::{Page, PageNumber, Paginated, list, number_of, read, refuse_past};

@@ -55,7 +55,7 @@ pub(crate) fn normal(schedule: &JsonObject, now: Time) -> Result<Json, ApiError>
         }
         Ok(schedule) => Ok(Json::from(schedule.anchored(now.to_chrono()).to_json())),
         Err(invalid) => {
-            let loc = ["body", "schedule", invalid.field].map(str::to_owned).to_vec();
+            let loc = ["body", "schedule", invalid.field].map(Value::from).to_vec();
             let problem = Problem { loc, msg: invalid.message, r#type: "value_error".into(), input: None };
             Err(ApiError::invalid(vec![problem], None))
         }

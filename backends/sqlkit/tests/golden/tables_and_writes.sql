@@ -34,6 +34,8 @@ CREATE TABLE "flow_run" (
   "sort_time" INTEGER,
   "start_delay" REAL,
   "parent_flow_run_id" BLOB,
+  "created_by_id" BLOB,
+  "created_by_type" TEXT,
   "row_version" INTEGER NOT NULL,
   PRIMARY KEY ("id")
 ) STRICT;
@@ -45,6 +47,7 @@ CREATE INDEX "ix_flow_run__expected_start_time" ON "flow_run" ("expected_start_t
 CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
 CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id") WHERE "parent_task_run_id" IS NOT NULL;
+CREATE INDEX "ix_flow_run__parent_flow_run_id" ON "flow_run" ("parent_flow_run_id", "id") WHERE "parent_flow_run_id" IS NOT NULL;
 CREATE TABLE "flow_run__tags" (
   "tag" TEXT NOT NULL,
   "sort_time" INTEGER NOT NULL,
@@ -72,9 +75,9 @@ CREATE INDEX "ix_events__event_occurred" ON "events" ("event", "occurred", "id")
 CREATE INDEX "ix_events__resource_id_occurred" ON "events" ("resource_id", "occurred", "id");
 CREATE INDEX "ix_events__writer_seq" ON "events" ("writer", "seq", "occurred", "id");
 
-SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id" FROM "flow_run" WHERE "id" = ?;
-SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id" FROM "flow_run" WHERE "flow_id" = ? AND "idempotency_key" = ?;
-INSERT INTO "flow_run" ("id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "row_version") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "created_by_id", "created_by_type" FROM "flow_run" WHERE "id" = ?;
+SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "created_by_id", "created_by_type" FROM "flow_run" WHERE "flow_id" = ? AND "idempotency_key" = ?;
+INSERT INTO "flow_run" ("id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "created_by_id", "created_by_type", "row_version") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 DELETE FROM "flow_run" WHERE "id" = ?;
 INSERT INTO "flow_run__tags" ("tag", "sort_time", "id") VALUES (?, coalesce(?, -9223372036854775808), ?);
 DELETE FROM "flow_run__tags" WHERE "tag" = ? AND "sort_time" = coalesce(?, -9223372036854775808) AND "id" = ?;

@@ -1,4 +1,7 @@
+use mintaka_core::records::FlowRun;
+use mintaka_core::{Batch, Json};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{V2, V3, api};
 
@@ -71,7 +74,7 @@ async fn flow_runs_are_filtered_as_the_wire_says() {
     for refused in [
         json!([]),
         json!({"flow_runs": {"state": {"type": {"any_": ["LOST"]}}}}),
-        json!({"flow_runs": {"created_by": {"type_": ["SCHEDULE"]}}}),
+        json!({"flow_runs": {"created_by": {"id_": ["nobody"]}}}),
     ] {
         api.expect(V3, "POST", "/flow_runs/filter", refused, 422).await;
     }
@@ -117,4 +120,32 @@ async fn task_runs_and_flows_are_filtered_by_what_they_are_related_to() {
     }
     let parents = json!({"flow_runs": {"parent_flow_run_id": {"any_": [run]}}});
     assert_eq!(api.names(V3, "/flow_runs/filter", parents).await, ["sub"]);
+}
+
+#[tokio::test]
+async fn flow_runs_are_filtered_by_who_made_them() {
+    let api = api();
+    let flow = api.flow("f").await;
+    let by_hand = Uuid::parse_str(&api.flow_run(&flow, "by hand", "PENDING").await).unwrap();
+    let maker = Uuid::from_u128(7);
+    for (id, name, kind) in [(1, "scheduled", "SCHEDULE"), (2, "automatic", "AUTOMATION")] {
+        let run = api.ctx.store.get::<FlowRun>(by_hand).await.unwrap().unwrap().record;
+        let run = FlowRun { id: Uuid::from_u128(id), name: name.into(), ..run };
+        let maker = if id == 1 { maker } else { Uuid::nil() };
+        let run = run.made_by(Some(Json::from(json!({"id": maker, "type": kind}))));
+        api.ctx.store.commit(Batch::new().insert(run)).await.unwrap();
+    }
+    let table: Vec<(Value, &[&str])> = vec![
+        (json!({}), &["automatic", "by hand", "scheduled"]),
+        (json!({"type_": ["SCHEDULE", "X"]}), &["scheduled"]),
+        (json!({"id_": [maker]}), &["scheduled"]),
+        (json!({"id_": [maker], "type_": ["AUTOMATION"]}), &[]),
+        (json!({"operator": "or_", "id_": [maker], "type_": ["AUTOMATION"]}), &["automatic", "scheduled"]),
+        (json!({"is_null_": true}), &["by hand"]),
+        (json!({"is_null_": false, "type_": []}), &[]),
+    ];
+    for (created_by, names) in table {
+        let body = json!({"flow_runs": {"created_by": created_by}, "sort": "NAME_ASC"});
+        assert_eq!(api.names(V3, "/flow_runs/filter", body).await, names, "{created_by}");
+    }
 }
