@@ -167,6 +167,21 @@ async fn states_are_proposed_and_judged() {
 }
 
 #[tokio::test]
+async fn a_list_is_no_object() {
+    let api = api();
+    let flow = api.flow("f").await;
+    for (member, list) in [
+        ("state", json!(["SCHEDULED", "Scheduled", null, null, {}])),
+        ("state", json!([])),
+        ("empirical_policy", json!([1, 2.0, 3, 4, [], false, null])),
+    ] {
+        let mut body = json!({"flow_id": flow});
+        body[member] = list;
+        api.expect(V3, "POST", "/flow_runs/", body, 422).await;
+    }
+}
+
+#[tokio::test]
 async fn a_patch_changes_what_it_names() {
     let api = api();
     let flow = api.flow("etl").await;
