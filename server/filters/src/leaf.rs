@@ -2,6 +2,8 @@
 //!
 //! wire: a list that is null or absent says nothing; an empty `any_` matches nothing, an empty `not_any_` or `all_`
 //! and an empty `like_` match everything.
+//!
+//! A pattern has at most 10,000 characters, which is less than the shortest limit of an engine (50,000 bytes).
 
 use mintaka_core::records::StateType;
 use mintaka_core::{Cmp, Col, Filter, Value};
@@ -127,6 +129,7 @@ pub struct NameFilter {
     /// One of these.
     pub any_: Option<Vec<String>>,
     /// Contains this text, whatever the case of its ASCII letters; `%` and `_` are wildcards.
+    #[oai(validator(max_length = 10_000))]
     pub like_: Option<String>,
 }
 
@@ -142,6 +145,7 @@ pub struct PrefixFilter {
     /// One of these.
     pub any_: Option<Vec<String>>,
     /// Begins with one of these, whatever the case of ASCII letters; `%` and `_` are wildcards.
+    #[oai(validator(max_length = 10_000))]
     pub startswith_: Option<Vec<String>>,
 }
 
@@ -196,6 +200,7 @@ pub struct KeyFilter {
     /// One of these.
     pub any_: Option<Vec<String>>,
     /// Contains this text, whatever the case of its ASCII letters; `%` and `_` are wildcards.
+    #[oai(validator(max_length = 10_000))]
     pub like_: Option<String>,
     /// Whether there is one.
     pub exists_: Option<bool>,
@@ -413,6 +418,7 @@ fn exists(wanted: Option<bool>, existing: Filter) -> Filter {
 #[derive(Clone, Debug, Default, Object)]
 pub struct LikeFilter {
     /// Contains this text, whatever the case of its ASCII letters; `%` and `_` are wildcards.
+    #[oai(validator(max_length = 10_000))]
     pub like_: Option<String>,
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct InputCreate {
 #[derive(Debug, Object)]
 pub(crate) struct InputsQuery {
     /// How their keys begin; `%` and `_` are wildcards.
+    #[oai(validator(max_length = 10_000))]
     prefix: String,
     /// At most so many; negative is all. 1 if absent.
     limit: Option<i64>,

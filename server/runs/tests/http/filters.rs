@@ -149,3 +149,21 @@ async fn flow_runs_are_filtered_by_who_made_them() {
         assert_eq!(api.names(V3, "/flow_runs/filter", body).await, names, "{created_by}");
     }
 }
+
+#[tokio::test]
+async fn a_pattern_that_is_longer_than_engines_take_is_refused() {
+    let api = api();
+    let run = api.flow_run(&api.flow("f").await, "r", "PENDING").await;
+    for (length, status) in [(10_000, 200), (10_001, 422)] {
+        let text = "é".repeat(length);
+        for (path, body) in [
+            ("/flow_runs/filter", json!({"flow_runs": {"name": {"like_": text}}})),
+            ("/flow_runs/count", json!({"work_pool_queues": {"name": {"startswith_": ["a", text]}}})),
+            ("/artifacts/filter", json!({"artifacts": {"key": {"like_": text}}})),
+            ("/flow_runs/count", json!({"deployments": {"flow_or_deployment_name": {"like_": text}}})),
+            (&format!("/flow_runs/{run}/input/filter"), json!({"prefix": text})),
+        ] {
+            api.expect(V3, "POST", path, body, status).await;
+        }
+    }
+}
