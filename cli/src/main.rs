@@ -1,5 +1,6 @@
 //! The `mintaka` command: server, services and storage in one binary.
 
+mod process;
 mod serve;
 mod service_settings;
 mod settings;

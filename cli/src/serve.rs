@@ -7,11 +7,9 @@ use mintaka_core::Store;
 use mintaka_http::{Ctx, Limits, Server, Settings};
 use mintaka_orchestration::secrets::Sealer;
 use mintaka_services::{Health, Service};
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
+use crate::process::{log, runtime, stop_on_signal};
 use crate::{service_settings, settings, storage};
 
 /// Options of `mintaka server start`.
@@ -40,27 +38,6 @@ pub struct StartServices {
     /// URL of the store, as of `mintaka server start`.
     #[arg(long, value_name = "URL")]
     storage: Option<String>,
-}
-
-/// The runtime of every command.
-///
-/// # Errors
-/// A text for people.
-pub fn runtime() -> Result<Runtime, String> {
-    Builder::new_multi_thread().enable_all().build().map_err(|e| format!("cannot start threads: {e}"))
-}
-
-fn log() -> Result<(), String> {
-    let level = settings::first(settings::LOG).map_or_else(|| "info".to_owned(), |(level, _)| level.to_lowercase());
-    // The stock names of levels, where they differ.
-    let level = match level.as_str() {
-        "warning" => "warn",
-        "critical" => "error",
-        other => other,
-    };
-    let filter = EnvFilter::try_new(level).map_err(|e| format!("MINTAKA_LOG={level}: {e}"))?;
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
-    Ok(())
 }
 
 async fn open(given: Option<&str>) -> Result<(Store, String), String> {
@@ -161,24 +138,4 @@ pub fn services(start: &StartServices) -> Result<(), String> {
 
 async fn run_services(store: Store, services: Vec<Box<dyn Service>>, stop: CancellationToken) {
     mintaka_services::run(store, services, Health::default(), stop).await;
-}
-
-/// Cancels on SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_on_signal(stop: CancellationToken) -> Result<(), String> {
-    let listen = |kind| signal(kind).map_err(|e| format!("cannot listen for signals: {e}"));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if stop.is_cancelled() {
-                std::process::exit(130);
-            }
-            tracing::info!("stopping");
-            stop.cancel();
-        }
-    });
-    Ok(())
 }

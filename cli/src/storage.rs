@@ -3,6 +3,7 @@
 use clap::Args;
 use mintaka_backends::{Info, Options};
 
+use crate::process::runtime;
 use crate::settings;
 
 /// Which store.
@@ -30,7 +31,7 @@ pub fn location(given: Option<&str>) -> (String, Options) {
 /// A text for people, also when the check finds that it is not whole.
 pub fn info(which: &Which) -> Result<(), String> {
     let (url, _) = location(which.storage.as_deref());
-    super::serve::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         print(&mintaka_backends::info(&url).await.map_err(|e| e.to_string())?);
         if which.check {
             let faults = mintaka_backends::integrity_check(&url).await.map_err(|e| e.to_string())?;
@@ -49,7 +50,7 @@ pub fn info(which: &Which) -> Result<(), String> {
 /// A text for people.
 pub fn migrate(which: &Which) -> Result<(), String> {
     let (url, options) = location(which.storage.as_deref());
-    super::serve::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         print(&mintaka_backends::migrate(&url, &options).await.map_err(|e| e.to_string())?);
         Ok(())
     })

@@ -4,7 +4,7 @@ use mintaka_core::{Aggregate, Direction, Group, Kind, Measure};
 
 use crate::Dialect;
 use crate::filter::{self, is_all};
-use crate::plan::required;
+use crate::path::required;
 use crate::select::{Select, count, spelled};
 use crate::text::{Alias, Builder, list, quoted};
 

@@ -3,7 +3,7 @@
 use mintaka_core::{Cmp, Col, Filter, Kind, Value};
 
 use crate::TagTable;
-use crate::plan::{Path, is_narrow};
+use crate::path::{Path, is_narrow};
 use crate::text::{Alias, Builder, list, quoted};
 
 /// Lists longer than this are bound as one parameter.

@@ -16,6 +16,7 @@ mod aggregate;
 pub mod ddl;
 mod dialect;
 mod filter;
+mod path;
 mod plan;
 mod select;
 mod text;
@@ -23,7 +24,8 @@ mod writes;
 
 pub use aggregate::aggregate;
 pub use dialect::{Dialect, Sqlite};
-pub use plan::{Path, paths};
+pub use path::Path;
+pub use plan::paths;
 pub use select::{Select, select};
 pub use text::quoted;
 pub use writes::{Parked, Statements, TagTable, find_text, parked, update_text};

@@ -9,20 +9,10 @@ use mintaka_core::{Cmp, Col, Direction, Filter, Kind, Query, Table, Value};
 
 use crate::ddl::{holds_every_row, with_key};
 use crate::filter;
+use crate::path::{Path, begins_an_index, is_narrow, required};
 use crate::select::{Select, count};
 use crate::text::{Builder, quoted};
 use crate::{Dialect, TagTable};
-
-/// How rows are reached that meet one part of a filter. Both mean the same; only the cost differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// What meets the condition is listed first, and the rows that belong to it are looked up: right if those are few,
-    /// or if everything is read anyway.
-    Narrow,
-    /// Each row is asked: right if many meet the condition and the order of the query, or another part of the filter,
-    /// finds the first of them soon.
-    Walk,
-}
 
 /// The path of each part of the filter that every row must meet, in their order, for [`select`](crate::select).
 /// `few` is the number of rows below which a part narrows; `counted` runs a statement that counts.
@@ -60,14 +50,6 @@ pub fn paths<E>(
         }
     }
     Ok(paths)
-}
-
-/// The parts of a filter that every row must meet.
-pub(crate) fn required(filter: &Filter) -> Vec<&Filter> {
-    match filter {
-        Filter::And(all) => all.iter().flat_map(required).collect(),
-        part => vec![part],
-    }
 }
 
 /// What gives the order of a query.
@@ -142,18 +124,6 @@ fn column_of(part: &Filter) -> Option<Col> {
 fn is_key(table: &Table, part: &Filter) -> bool {
     let names = matches!(part, Filter::Compare(_, Cmp::Eq, _) | Filter::In(..));
     names && column_of(part).is_some_and(|column| table.key == [column.ordinal])
-}
-
-/// Whether an index, other than one of tags, begins with the column.
-fn begins_an_index(column: Col) -> bool {
-    let begins = |columns: &[usize]| columns.first() == Some(&column.ordinal);
-    column.table.unique.is_some_and(begins) || column.table.indexes.iter().any(|index| begins(index.columns))
-}
-
-/// Whether the children of listed parents can be looked up: the parent is named by its key, and an index begins with the
-/// child's column.
-pub(crate) fn is_narrow(from: Col, to: Col) -> bool {
-    to.table.key == [to.ordinal] && begins_an_index(from)
 }
 
 /// A statement that counts, up to `limit`, the rows that one part of the filter leaves when it is narrowed first.

@@ -3,7 +3,7 @@
 use mintaka_core::{Col, Direction, Kind, Query, Value};
 
 use crate::filter::{self, is_all};
-use crate::plan::{Path, required};
+use crate::path::{Path, required};
 use crate::text::{Alias, Builder, list, quoted};
 use crate::{Dialect, ROW_VERSION};
 
