@@ -25,7 +25,7 @@ pub fn run(provision: impl Provision) -> ExitCode {
     });
     let models = model::ALL.iter().map(|model| {
         let provision = provision.clone();
-        Trial::test(format!("model::{}", model.name), move || Ok((model.run)(&runtime()?, provision)?))
+        Trial::test(format!("model::{}", model.name), move || Ok((model.run)(&runtime()?, provision, model::SHRINKS)?))
     });
     libtest_mimic::run(&arguments, cases.chain(models).collect()).exit_code()
 }

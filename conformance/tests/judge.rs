@@ -166,7 +166,7 @@ fn main() -> ExitCode {
     let random = {
         let provision = provision.clone();
         Trial::test("random_batches_come_to_the_same_by_both_judges", move || {
-            Ok(model::random_batches(&runtime()?, provision)?)
+            Ok(model::random_batches(&runtime()?, provision, model::SHRINKS)?)
         })
     };
     libtest_mimic::run(&Arguments::from_args(), cases.chain([random]).collect()).exit_code()

@@ -48,9 +48,16 @@ async fn a_row_above_the_limit_fails_its_batch_alone(lab: Lab) -> Result<(), Err
     Ok(())
 }
 
-async fn a_backend_that_promises_durability_can_be_opened_again(lab: Lab) -> Result<(), Error> {
+async fn a_backend_that_promises_durability_can_be_opened_again(mut lab: Lab) -> Result<(), Error> {
     let durable = lab.backend().caps().durability != Durability::Process;
     assert!(lab.keeps() || !durable, "its provision must keep stores, or what it promises cannot be shown");
+    if lab.keeps() {
+        let before = lab.backend().caps();
+        lab.seed([sample::flow(1)]).await?;
+        lab.reopen().await?;
+        assert_eq!(lab.backend().caps(), before);
+        lab.seed([sample::flow(2)]).await?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use mintaka_core::records::{FlowRun, Log, WorkQueue, flow_run, log, work_queue};
 use mintaka_core::{Batch, Change, Error, Key, Record, Value};
 
 use crate::lab::Lab;
-use crate::sample::{self, at, id, key};
+use crate::sample::{self, at, id, json, key, tags};
 
 super::cases! { "change":
     an_update_changes_the_columns_it_names_alone ["C13" "V5"]
@@ -22,7 +22,21 @@ super::cases! { "change":
 }
 
 async fn an_update_changes_the_columns_it_names_alone(lab: Lab) -> Result<(), Error> {
-    let run = FlowRun { run_count: 3, state_name: Some("Late".into()), ..sample::flow_run(1, 1) };
+    // Of every kind there is a column with a value that is not named.
+    let run = FlowRun {
+        run_count: 3,
+        state_name: Some("Late".into()),
+        deployment_id: Some(id(5)),
+        flow_version: Some("v1".into()),
+        expected_start_time: Some(at(2)),
+        total_run_time: 0.5,
+        start_delay: Some(1.5),
+        auto_scheduled: true,
+        parameters: json("{\"n\": 1}"),
+        job_variables: Some(json("[]")),
+        tags: tags(&["b", "a"]),
+        ..sample::flow_run(1, 1)
+    };
     lab.seed([run.clone(), sample::flow_run(2, 1)]).await?;
     let change = Change::default()
         .set(flow_run::name, "renamed")

@@ -21,14 +21,19 @@ use crate::{Lab, Provision};
 pub struct Model {
     /// What it shows, as a sentence.
     pub name: &'static str,
-    /// Runs it.
-    pub run: fn(&Runtime, Arc<dyn Provision>) -> Result<(), String>,
+    /// The chapters of the contract that it is about.
+    pub chapters: &'static [char],
+    /// Runs it, and shrinks a history on which a store differs by at most so many steps.
+    pub run: fn(&Runtime, Arc<dyn Provision>, shrinks: u32) -> Result<(), String>,
 }
+
+/// Enough steps to make a failing history small.
+pub const SHRINKS: u32 = 2_000;
 
 /// Every model.
 pub static ALL: &[Model] = &[
-    Model { name: "random_batches_come_to_what_they_do_on_the_reference", run: random_batches },
-    Model { name: "random_queries_answer_what_they_do_on_the_reference", run: random_queries },
+    Model { name: "random_batches_come_to_what_they_do_on_the_reference", chapters: &['C'], run: random_batches },
+    Model { name: "random_queries_answer_what_they_do_on_the_reference", chapters: &['S', 'A'], run: random_queries },
 ];
 
 /// One step of a history.
@@ -44,20 +49,20 @@ enum Step {
 ///
 /// # Errors
 /// A small history on which they differ, as text.
-pub fn random_batches(runtime: &Runtime, provision: Arc<dyn Provision>) -> Result<(), String> {
+pub fn random_batches(runtime: &Runtime, provision: Arc<dyn Provision>, shrinks: u32) -> Result<(), String> {
     let commit = prop::collection::vec(batches::batch(), 1..5).prop_map(Step::Commit);
     let get = values::table().prop_flat_map(|table| {
         prop::collection::vec(batches::key(table), 0..4).prop_map(move |keys| Step::Get(table, keys))
     });
     let step = prop_oneof![6 => commit, 1 => get];
-    explore(runtime, provision, prop::collection::vec(step, 1..12))
+    explore(runtime, provision, shrinks, prop::collection::vec(step, 1..12))
 }
 
 /// Random rows, and then random queries and aggregates of them.
 ///
 /// # Errors
 /// As [`random_batches`].
-pub fn random_queries(runtime: &Runtime, provision: Arc<dyn Provision>) -> Result<(), String> {
+pub fn random_queries(runtime: &Runtime, provision: Arc<dyn Provision>, shrinks: u32) -> Result<(), String> {
     let rows = prop::collection::vec(batches::lenient_insert(), 20..60)
         .prop_map(|ops| Step::Commit(ops.into_iter().map(|op| Batch { ops: vec![op], ..Batch::new() }).collect()));
     let question = prop_oneof![
@@ -69,12 +74,13 @@ pub fn random_queries(runtime: &Runtime, provision: Arc<dyn Provision>) -> Resul
         steps.extend(questions);
         steps
     });
-    explore(runtime, provision, history)
+    explore(runtime, provision, shrinks, history)
 }
 
 fn explore(
     runtime: &Runtime,
     provision: Arc<dyn Provision>,
+    shrinks: u32,
     history: impl Strategy<Value = Vec<Step>>,
 ) -> Result<(), String> {
     let seed = from_environment("MINTAKA_SEED").unwrap_or(0x0041_6e61_6b69_7461);
@@ -82,7 +88,7 @@ fn explore(
     let config = Config {
         cases: u32::try_from(sequences).unwrap_or(u32::MAX),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: shrinks,
         ..Config::default()
     };
     let mut bytes = [0; 32];
