@@ -26,12 +26,18 @@ pub fn test() -> Done {
         ("lints", || run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))),
         ("dependencies", || {
             run(cargo(&[]).arg("metadata").args(["--format-version", "1"]).stdout(Stdio::null()))?;
-            let mut command = Command::new(tools::deny()?);
+            let mut command = Command::new(tools::subcommand("cargo-deny")?);
             run(command.current_dir(tools::root()).args(["check", "licenses", "bans", "sources"]))
         }),
         ("tests", || {
-            tools::nextest()?;
-            run(&mut cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]))
+            let mut command = Command::new(tools::subcommand("cargo-nextest")?);
+            run(command.current_dir(tools::root()).args([
+                "nextest",
+                "run",
+                "--workspace",
+                "--locked",
+                "--no-fail-fast",
+            ]))
         }),
         ("the README's start command", readme_start),
         ("doc tests", || run(&mut cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"]))),

