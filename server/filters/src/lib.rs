@@ -3,6 +3,7 @@
 //! A *leaf* is a condition on one column ([`leaf`]), an *object filter* is a list of leaves ([`object`]), and [`Filters`]
 //! is what a request says about several related objects at once.
 
+mod json_object;
 pub mod leaf;
 pub mod object;
 mod related;

@@ -3,19 +3,23 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
+use mintaka_core::TextEnum;
 use mintaka_core::records::StateType;
-use mintaka_core::{Json, TextEnum};
 use mintaka_orchestration::{FlowRunPolicy, Proposed, State, TaskRunPolicy};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+pub use crate::json_object::{JsonObject, Labels, TaskInputs};
 
 /// A type of the domain as the API's document shows it.
 pub trait Documented: Send + Sync {
     /// Name of the schema.
     const NAME: &'static str;
+    /// Members that are objects of the domain themselves.
+    const OBJECTS: &[&str] = &[];
     /// The schema.
     fn schema() -> MetaSchema;
 }
@@ -55,11 +59,12 @@ impl<T: Documented> Type for Plain<T> {
 
 impl<T: Documented + DeserializeOwned> ParseFromJSON for Plain<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        let value = value.unwrap_or_default();
         // serde would take a list as the members of an object in their order.
-        let value = match value.unwrap_or_default() {
-            value @ Value::Object(_) => value,
-            other => return Err(ParseError::expected_type(other)),
-        };
+        let members = T::OBJECTS.iter().filter_map(|member| value.get(member));
+        if !value.is_object() || members.into_iter().any(Value::is_array) {
+            return Err(ParseError::expected_type(value));
+        }
         serde_json::from_value(value).map(Plain).map_err(ParseError::custom)
     }
 }
@@ -128,6 +133,7 @@ impl Documented for State {
 
 impl Documented for Proposed {
     const NAME: &'static str = "StateCreate";
+    const OBJECTS: &[&str] = &["state_details"];
     fn schema() -> MetaSchema {
         const MEMBERS: &[Member] =
             &[("type", "string"), ("name", "string"), ("message", "string"), ("data", ""), ("state_details", "object")];
@@ -162,49 +168,5 @@ impl Documented for TaskRunPolicy {
             ("retry_jitter_factor", "number"),
         ];
         object(MEMBERS, &[])
-    }
-}
-
-/// A JSON object of any members, their order kept.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct JsonObject(pub Map<String, Value>);
-
-impl From<JsonObject> for Json {
-    fn from(object: JsonObject) -> Json {
-        Json::from(Value::Object(object.0))
-    }
-}
-
-impl Type for JsonObject {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-    fn name() -> Cow<'static, str> {
-        "JsonObject".into()
-    }
-    fn schema_ref() -> MetaSchemaRef {
-        any_of("object")
-    }
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::empty())
-    }
-}
-
-impl ParseFromJSON for JsonObject {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        match value.unwrap_or_default() {
-            Value::Object(members) => Ok(JsonObject(members)),
-            other => Err(ParseError::custom(format!("{other} is not an object"))),
-        }
-    }
-}
-
-impl ToJSON for JsonObject {
-    fn to_json(&self) -> Option<Value> {
-        Some(Value::Object(self.0.clone()))
     }
 }

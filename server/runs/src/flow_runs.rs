@@ -1,6 +1,6 @@
 //! `/flow_runs`: runs of flows.
 
-use mintaka_api_filters::wire::{JsonObject, Plain};
+use mintaka_api_filters::wire::{JsonObject, Labels, Plain};
 use mintaka_api_filters::{Filters, FlowRunView, flow_run_in, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
 use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
@@ -66,7 +66,7 @@ pub(crate) struct FlowRunCreate {
     #[oai(default)]
     tags: Vec<String>,
     /// Labels.
-    labels: Option<JsonObject>,
+    labels: Option<Labels>,
     /// With it, the run is made once per flow.
     idempotency_key: Option<String>,
     /// The work pool, which must exist.
@@ -265,12 +265,12 @@ impl FlowRuns {
 
     /// Adds labels to those of a flow run.
     #[oai(path = "/:id/labels", method = "patch", operation_id = "update_flow_run_labels")]
-    async fn update_flow_run_labels(&self, id: Path<Uuid>, body: Input<JsonObject>) -> Result<NoContent, ApiError> {
+    async fn update_flow_run_labels(&self, id: Path<Uuid>, body: Input<Labels>) -> Result<NoContent, ApiError> {
         let now = self.ctx.store.now();
         let decide = |seen: &Versioned<FlowRun>| {
             let mut labels = seen.labels.value().as_object().cloned().unwrap_or_default();
             labels.extend(body.0.0.clone());
-            let merged = Json::from(JsonObject(labels));
+            let merged = Json::from(Labels(labels));
             Ok::<_, ApiError>(Change::default().set(flow_run::labels, merged).set(flow_run::updated, now))
         };
         let unknown = || ApiError::message(StatusCode::NOT_FOUND, format!("Flow run with id {} not found", id.0));

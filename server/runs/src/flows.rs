@@ -1,7 +1,7 @@
 //! `/flows`: names under which runs and deployments are kept.
 
 use mintaka_api_filters::Filters;
-use mintaka_api_filters::wire::JsonObject;
+use mintaka_api_filters::wire::Labels;
 use mintaka_core::records::{Flow, flow};
 use mintaka_core::{Batch, Change, Col, Direction, Json, Key, Outcome, Tags, Versioned};
 use mintaka_http::{
@@ -38,7 +38,7 @@ pub(crate) struct FlowCreate {
     #[oai(default)]
     tags: Vec<String>,
     /// Labels.
-    labels: Option<JsonObject>,
+    labels: Option<Labels>,
 }
 
 /// What to change of a flow.

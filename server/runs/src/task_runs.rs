@@ -1,6 +1,6 @@
 //! `/task_runs`: runs of tasks.
 
-use mintaka_api_filters::wire::{JsonObject, Plain};
+use mintaka_api_filters::wire::{Labels, Plain, TaskInputs};
 use mintaka_api_filters::{Filters, TaskRunView, task_run_in, task_run_view, task_run_views};
 use mintaka_core::records::{TaskRun, task_run};
 use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
@@ -61,9 +61,9 @@ pub(crate) struct TaskRunCreate {
     #[oai(default)]
     tags: Vec<String>,
     /// Labels.
-    labels: Option<JsonObject>,
+    labels: Option<Labels>,
     /// What its parameters come from.
-    task_inputs: Option<JsonObject>,
+    task_inputs: Option<TaskInputs>,
     /// The first state; PENDING if absent.
     #[oai(write_only)]
     state: Option<Plain<Proposed>>,

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use mintaka_api_filters::by_id;
-use mintaka_api_filters::wire::JsonObject;
+use mintaka_api_filters::wire::{JsonObject, Labels};
 use mintaka_core::records::{Deployment, DeploymentSchedule, WorkPool, WorkQueue, deployment};
 use mintaka_core::{Change, Col, Json, Tags, Value as Stored};
 use mintaka_http::{ApiError, Client, Ctx, Extra, View, check_parameters};
 use mintaka_orchestration::caller::{Caller, ClientLine};
 use mintaka_orchestration::ops::deployments::schedules_of;
-use poem_openapi::Object;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{MaybeUndefined, Type};
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -107,6 +107,27 @@ pub(crate) async fn deployment_view(ctx: &Ctx, seen: Deployment) -> Result<Deplo
     views.pop().ok_or_else(|| ApiError::not_found("Deployment"))
 }
 
+/// What happens to a run without a slot.
+#[derive(Clone, Debug, Object, Serialize)]
+pub struct ConcurrencyOptions {
+    /// Whether it waits or is cancelled.
+    pub collision_strategy: ConcurrencyLimitStrategy,
+    /// How long a run may keep its slot before it says that it runs, in seconds.
+    #[oai(validator(minimum(value = "60"), maximum(value = "86400")))]
+    pub grace_period_seconds: Option<i64>,
+}
+
+/// What becomes of a run that finds no slot.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConcurrencyLimitStrategy {
+    /// It waits.
+    Enqueue,
+    /// It is cancelled.
+    CancelNew,
+}
+
 /// What can be said about a deployment, when it is made and when it is changed.
 #[derive(Debug, Object)]
 pub struct DeploymentMembers {
@@ -125,7 +146,7 @@ pub struct DeploymentMembers {
     /// Tags.
     pub tags: MaybeUndefined<Vec<String>>,
     /// Labels.
-    pub labels: MaybeUndefined<JsonObject>,
+    pub labels: MaybeUndefined<Labels>,
     /// Parameters of its runs.
     pub parameters: MaybeUndefined<JsonObject>,
     /// Whether parameters must fit the schema.
@@ -133,7 +154,7 @@ pub struct DeploymentMembers {
     /// The schema of the flow's parameters.
     pub parameter_openapi_schema: MaybeUndefined<JsonObject>,
     /// How a worker gets the code.
-    pub pull_steps: MaybeUndefined<Vec<Value>>,
+    pub pull_steps: MaybeUndefined<Vec<JsonObject>>,
     /// Folder of the code.
     pub path: MaybeUndefined<String>,
     /// Where the flow is in the code.
@@ -157,7 +178,7 @@ pub struct DeploymentMembers {
     /// A shared limit.
     pub global_concurrency_limit_id: MaybeUndefined<Uuid>,
     /// What happens to a run without a slot.
-    pub concurrency_options: MaybeUndefined<JsonObject>,
+    pub concurrency_options: MaybeUndefined<ConcurrencyOptions>,
 }
 
 /// Sets a column that may be null.
@@ -176,11 +197,11 @@ fn solid<T: Into<Stored>>(change: Change, column: Col, value: Option<T>) -> Chan
     }
 }
 
-fn json(member: &MaybeUndefined<JsonObject>) -> MaybeUndefined<Json> {
+fn json<T: Serialize>(member: &MaybeUndefined<T>) -> MaybeUndefined<Json> {
     match member {
         MaybeUndefined::Undefined => MaybeUndefined::Undefined,
         MaybeUndefined::Null => MaybeUndefined::Null,
-        MaybeUndefined::Value(object) => MaybeUndefined::Value(object.clone().into()),
+        MaybeUndefined::Value(value) => MaybeUndefined::Value(Json::of(value)),
     }
 }
 
@@ -246,12 +267,8 @@ impl DeploymentMembers {
         ] {
             change = nullable(change, column, member);
         }
-        for (column, member) in [
-            (deployment::parameter_openapi_schema, &self.parameter_openapi_schema),
-            (deployment::concurrency_options, &self.concurrency_options),
-        ] {
-            change = nullable(change, column, &json(member));
-        }
+        change = nullable(change, deployment::parameter_openapi_schema, &json(&self.parameter_openapi_schema));
+        change = nullable(change, deployment::concurrency_options, &json(&self.concurrency_options));
         for (column, member) in [
             (deployment::storage_document_id, &self.storage_document_id),
             (deployment::infrastructure_document_id, &self.infrastructure_document_id),
@@ -259,7 +276,7 @@ impl DeploymentMembers {
             change = nullable(change, column, member);
         }
         if let Some(steps) = sent(&self.pull_steps) {
-            change = change.set(deployment::pull_steps, steps.map(|steps| Json::from(Value::Array(steps))));
+            change = change.set(deployment::pull_steps, steps.map(|steps| Json::of(&steps)));
         }
         let enforce = sent(&self.enforce_parameter_schema).flatten();
         change = solid(change, deployment::paused, self.paused());

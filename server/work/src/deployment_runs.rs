@@ -1,6 +1,6 @@
 //! `/deployments/…`: runs that are made of deployments, by people, by schedules, and for processes that serve them.
 
-use mintaka_api_filters::wire::{JsonObject, Plain};
+use mintaka_api_filters::wire::{JsonObject, Labels, Plain};
 use mintaka_api_filters::{FlowRunView, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun};
 use mintaka_core::{Json, Time};
@@ -41,7 +41,7 @@ pub struct DeploymentFlowRunCreate {
     /// Tags besides those of the deployment.
     pub tags: Option<Vec<String>>,
     /// Labels.
-    pub labels: Option<JsonObject>,
+    pub labels: Option<Labels>,
     /// With it, the run is made once per flow.
     pub idempotency_key: Option<String>,
     /// The task run that stands for it in its parent.

@@ -80,11 +80,21 @@ async fn deployments_that_cannot_be_are_refused() {
             "parameter_openapi_schema": {"properties": {"x": {"type": "integer"}}}}),
             422,
         ),
+        (V3, json!({"labels": {"a": null}}), 422),
+        (V3, json!({"pull_steps": [1]}), 422),
+        (V3, json!({"pull_steps": [{"a": 1}, null]}), 422),
+        (V3, json!({"concurrency_options": {}}), 422),
+        (V3, json!({"concurrency_options": {"collision_strategy": "enqueue"}}), 422),
+        (V3, json!({"concurrency_options": {"collision_strategy": "ENQUEUE", "grace_period_seconds": 59}}), 422),
     ];
     for (agent, members, status) in table {
         deploy(&api, agent, members, status).await;
     }
-    deploy(&api, V3, json!({"concurrency_limit": null, "concurrency_options": null, "version_info": null}), 201).await;
+    let options = json!({"collision_strategy": "CANCEL_NEW", "grace_period_seconds": 60});
+    let steps = json!([{"prefect.deployments.steps.git_clone": {"repository": "r"}}]);
+    let made = deploy(&api, V3, json!({"concurrency_options": options, "pull_steps": steps}), 201).await;
+    assert_eq!((&made["concurrency_options"], &made["pull_steps"]), (&options, &steps));
+    deploy(&api, V3, json!({"concurrency_limit": null, "concurrency_options": null, "version_info": null}), 200).await;
 }
 
 #[tokio::test]

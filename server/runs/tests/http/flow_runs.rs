@@ -173,12 +173,34 @@ async fn a_list_is_no_object() {
     for (member, list) in [
         ("state", json!(["SCHEDULED", "Scheduled", null, null, {}])),
         ("state", json!([])),
+        ("state", json!({"type": "SCHEDULED", "state_details": []})),
         ("empirical_policy", json!([1, 2.0, 3, 4, [], false, null])),
     ] {
         let mut body = json!({"flow_id": flow});
         body[member] = list;
         api.expect(V3, "POST", "/flow_runs/", body, 422).await;
     }
+}
+
+#[tokio::test]
+async fn labels_are_plain_values_wherever_they_are_sent() {
+    let api = api();
+    let flow = api.flow("f").await;
+    let run = api.flow_run(&flow, "r", "PENDING").await;
+    for (label, status) in [(json!("x"), 201), (json!(0.5), 201), (json!(null), 422), (json!({"b": "c"}), 422)] {
+        let labels = json!({"a": label});
+        for (path, body) in [
+            ("/flows/", json!({"name": label.to_string(), "labels": labels})),
+            ("/flow_runs/", json!({"flow_id": flow, "labels": labels})),
+            ("/task_runs/", json!({"task_key": "k", "dynamic_key": label.to_string(), "labels": labels})),
+        ] {
+            api.expect(V3, "POST", path, body, status).await;
+        }
+        let patched = if status == 201 { 204 } else { status };
+        api.expect(V3, "PATCH", &format!("/flow_runs/{run}/labels"), labels, patched).await;
+    }
+    let run = api.expect(V3, "GET", &format!("/flow_runs/{run}"), Value::Null, 200).await;
+    assert_eq!(run["labels"]["a"], 0.5);
 }
 
 #[tokio::test]

@@ -93,3 +93,19 @@ async fn the_ui_counts_task_runs() {
     let refused = api.expect(V3, "POST", "/ui/task_runs/dashboard/counts", json!({"task_runs": {}}), 422).await;
     assert_eq!(refused["detail"], "task_runs.start_time.after_ is required");
 }
+
+#[tokio::test]
+async fn inputs_of_a_task_run_that_no_client_could_read_are_refused() {
+    let api = api();
+    let made =
+        |inputs: Value| json!({"task_key": "k", "dynamic_key": inputs.to_string(), "task_inputs": {"x": inputs}});
+    for (inputs, status) in [
+        (json!([{"input_type": "constant", "type": "int"}]), 201),
+        (json!([]), 201),
+        (json!([{"input_type": "task_run", "id": 1}]), 422),
+        (json!([{}]), 422),
+        (json!("x"), 422),
+    ] {
+        api.expect(V3, "POST", "/task_runs/", made(inputs), status).await;
+    }
+}
