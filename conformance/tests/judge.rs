@@ -153,7 +153,7 @@ impl Backend for Judged {
 }
 
 /// The categories that are about what a batch comes to.
-const JUDGED: &[&str] = &["commit", "condition", "change", "key", "get", "concurrency"];
+const JUDGED: &[&str] = &["commit", "guard", "condition", "change", "key", "get", "concurrency"];
 
 fn main() -> ExitCode {
     let provision: Arc<dyn Provision> =

@@ -9,6 +9,7 @@ mod conditions;
 mod durability;
 mod filters;
 mod get;
+mod guards;
 mod keys;
 mod relations;
 mod select;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Case> {
         select::cases(),
         aggregate::cases(),
         commit::cases(),
+        guards::cases(),
         conditions::cases(),
         changes::cases(),
         keys::cases(),

@@ -17,14 +17,18 @@ use tokio::runtime::Runtime;
 
 use crate::{Lab, Provision};
 
+/// A way to run a model on the stores of a provision; a history on which one differs is made smaller in at most so
+/// many steps.
+pub type Run = fn(&Runtime, Arc<dyn Provision>, shrinks: u32) -> Result<(), String>;
+
 /// One model.
 pub struct Model {
     /// What it shows, as a sentence.
     pub name: &'static str,
     /// The chapters of the contract that it is about.
     pub chapters: &'static [char],
-    /// Runs it, and shrinks a history on which a store differs by at most so many steps.
-    pub run: fn(&Runtime, Arc<dyn Provision>, shrinks: u32) -> Result<(), String>,
+    /// Runs it.
+    pub run: Run,
 }
 
 /// Enough steps to make a failing history small.

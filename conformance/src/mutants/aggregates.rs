@@ -43,6 +43,17 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "time_buckets_begin_in_1970",
+        &["A3"],
+        Fault::Aggregate(|aggregate| {
+            for group in &mut aggregate.by {
+                if let Group::Bucket { origin, .. } = group {
+                    *origin = Time::from_micros(0);
+                }
+            }
+        }),
+    ),
+    Mutant::new(
         "a_null_time_is_in_the_first_bucket",
         &["A3"],
         Fault::Lines(|aggregate, lines| {

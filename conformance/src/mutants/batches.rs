@@ -94,6 +94,15 @@ pub(super) static ALL: &[Mutant] = &[
             }
         }),
     ),
+    Mutant::new(
+        "a_conflict_carries_the_row_as_it_was_before",
+        &["C8"],
+        Fault::Outcome(|_, outcome| {
+            if let Outcome::Conflict(Conflict { row: Some(row), .. }) = outcome {
+                row.version = (row.version - 1).max(1);
+            }
+        }),
+    ),
     Mutant::new("once_is_an_insert_that_skips", &["C18"], Fault::Batch(once_is_an_insert_that_skips)),
     Mutant::new(
         "a_repetition_is_a_conflict",

@@ -223,6 +223,25 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "relations_are_followed_two_deep",
+        &["S12"],
+        Fault::Filter(|filter| match filter {
+            Filter::Has { from, to, filter } if depth(&filter) > 1 => Filter::has(from, to, Filter::all()),
+            other => other,
+        }),
+    ),
+    Mutant::new(
+        "not_of_a_relation_is_a_relation_to_a_row_that_is_not",
+        &["S12"],
+        Fault::Filter(|filter| match filter {
+            Filter::Not(inner) => match *inner {
+                Filter::Has { from, to, filter } => Filter::has(from, to, filter.negate()),
+                inner => inner.negate(),
+            },
+            other => other,
+        }),
+    ),
+    Mutant::new(
         "a_quote_ends_a_text",
         &["S20"],
         Fault::Filter(|mut filter| {
@@ -235,3 +254,13 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
 ];
+
+/// How many relations are one in the other.
+fn depth(filter: &Filter) -> usize {
+    match filter {
+        Filter::And(some) | Filter::Or(some) => some.iter().map(depth).max().unwrap_or(0),
+        Filter::Not(filter) => depth(filter),
+        Filter::Has { filter, .. } => 1 + depth(filter),
+        _ => 0,
+    }
+}

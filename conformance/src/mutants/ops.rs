@@ -126,6 +126,24 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "add_leaves_null_alone",
+        &["C14"],
+        Fault::Op(|op| {
+            if let Op::Update { change, when, .. } = op {
+                when.extend(change.add.iter().map(|&(column, _)| is_not_null(column)));
+            }
+        }),
+    ),
+    Mutant::new(
+        "max_leaves_null_alone",
+        &["C15"],
+        Fault::Op(|op| {
+            if let Op::Update { change, when, .. } = op {
+                when.extend(change.max.iter().map(|&(column, _)| is_not_null(column)));
+            }
+        }),
+    ),
+    Mutant::new(
         "max_writes_what_it_is_given",
         &["C15"],
         Fault::Op(|op| {
@@ -142,6 +160,15 @@ pub(super) static ALL: &[Mutant] = &[
         Fault::Op(|op| {
             if let Op::Update { require, when, .. } = op {
                 when.append(require);
+            }
+        }),
+    ),
+    Mutant::new(
+        "what_is_wished_is_required",
+        &["C16"],
+        Fault::Op(|op| {
+            if let Op::Update { require, when, .. } = op {
+                require.append(when);
             }
         }),
     ),
@@ -197,6 +224,11 @@ pub(super) static ALL: &[Mutant] = &[
     ),
     Mutant::new("the_version_of_a_row_stays_two", &["C22"], Fault::Row(|_, row| row.version = row.version.min(2))),
 ];
+
+/// A condition that holds unless the column is null, which equals nothing.
+fn is_not_null(column: Col) -> Condition {
+    Condition::new(column, Cmp::Eq, column)
+}
 
 /// Takes the constants out of the sums of a condition that have columns.
 fn without_constants(condition: &mut Condition) {

@@ -24,6 +24,19 @@ pub(super) static ALL: &[Mutant] = &[
         Fault::Got(|keys, rows| if keys.is_empty() { Err(Error::Invalid("no key".into())) } else { rows }),
     ),
     Mutant::new(
+        "a_key_that_is_asked_twice_is_answered_once",
+        &["G1"],
+        Fault::Got(|keys, rows| {
+            let mut rows = rows?;
+            for (n, row) in rows.iter_mut().enumerate().take(100) {
+                if keys[..n].contains(&keys[n]) {
+                    *row = None;
+                }
+            }
+            Ok(rows)
+        }),
+    ),
+    Mutant::new(
         "a_unique_key_is_folded",
         &["G2"],
         Fault::Keys(|keys| {
