@@ -1,4 +1,5 @@
-//! Every broken store is caught by a case of each clause that it breaks; one that is not broken passes everything.
+//! Every broken store is caught by a case of each clause that it breaks, every case catches one; a store that is not
+//! broken passes everything.
 //!
 //! Prints the cases that catch a mutant: `cargo test -p mintaka-conformance --test mutants -- --nocapture NAME`.
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         HARMLESS.iter().map(|same| Trial::test(same.name, move || passes(&mutated(same, Arc::new(sound())))));
     let more = [
         Trial::test("a_sound_store_passes_every_case", || passes(&sound())),
+        Trial::test("every_case_catches_a_mutant_of_its_clauses", every_case_catches_one),
         Trial::test("every_model_tells_a_mutant_of_its_chapters_from_the_reference", every_model_tells_one),
     ];
     libtest_mimic::run(&Arguments::from_args(), caught.chain(harmless).chain(more).collect()).exit_code()
@@ -46,6 +48,30 @@ fn is_caught(mutant: &Mutant) -> Result<(), Failed> {
 fn passes(provision: &dyn Provision) -> Result<(), Failed> {
     let failed = failing(provision, |_| true)?;
     if failed.is_empty() { Ok(()) } else { Err(format!("it fails {failed:#?}").into()) }
+}
+
+/// A case that passes on every mutant may be one that cannot fail.
+fn every_case_catches_one() -> Result<(), Failed> {
+    let runtime = runtime()?;
+    let catches = |case: &Case| {
+        mutants::all().iter().filter(|mutant| mutant.breaks.iter().any(|clause| case.clauses.contains(clause))).any(
+            |mutant| {
+                let provision = mutated(mutant, Arc::new(sound()));
+                runtime.block_on(run_case_within(case, &provision, PATIENCE)).is_err()
+            },
+        )
+    };
+    let blind: Vec<String> = cases::all()
+        .iter()
+        .filter(|case| !catches(case))
+        .map(|case| format!("{} {:?}", case.full_name(), case.clauses))
+        .collect();
+    runtime.shutdown_background();
+    if blind.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("cases that no mutant of their clauses fails: {blind:#?}").into())
+    }
 }
 
 /// A model is no case of a clause; that it tells one mutant shows that it can fail.

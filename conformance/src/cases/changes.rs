@@ -179,12 +179,13 @@ async fn a_delete_by_unique_key_names_the_primary_key(lab: Lab) -> Result<(), Er
 async fn an_update_by_composite_key_changes_that_row_alone(lab: Lab) -> Result<(), Error> {
     // The same instant, and the same id at another one.
     let line = |n, second| Log { timestamp: at(second), ..sample::log(n) };
-    lab.seed([line(1, 1), line(2, 1), line(1, 2)]).await?;
+    lab.seed([line(1, 1), line(2, 1), line(1, 2), line(1, 3)]).await?;
     let of = |n, second| Key::Primary(vec![at(second).into(), id(n).into()]);
     let edit = Change::default().set(log::message, "edited");
     lab.done(Batch::new().update::<Log>(of(1, 1), edit).delete::<Log>(of(1, 2))).await?;
     assert_eq!(lab.get::<Log>(of(1, 1)).await?.message, "edited");
     assert_eq!(lab.get::<Log>(of(2, 1)).await?.message, "line 2");
+    assert_eq!(lab.get::<Log>(of(1, 3)).await?.message, "line 1");
     assert!(lab.find::<Log>(of(1, 2)).await?.is_none());
     Ok(())
 }

@@ -1,11 +1,17 @@
 //! Many callers at once.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
+use async_trait::async_trait;
 use mintaka_core::records::{Flow, WorkQueue, flow, work_queue};
-use mintaka_core::{Backend, Batch, Change, Cmp, Condition, Error, Key, Outcome, Query, Record, Store, Sum, Value};
+use mintaka_core::{
+    Aggregate, Backend, Batch, Batches, Caps, Change, Cmp, Condition, Error, Heads, Key, Outcome, Query, Record, Row,
+    Store, Sum, Table, Value,
+};
+use tokio::sync::Semaphore;
 
 use crate::lab::{Lab, expect_conflict, is_committed};
 use crate::sample::{self, id, key};
@@ -125,8 +131,9 @@ async fn a_reader_never_sees_half_a_batch(lab: Lab) -> Result<(), Error> {
             result
         })
     };
-    let mut reads = 0;
-    while !finished.load(Ordering::SeqCst) || reads == 0 {
+    loop {
+        // The last read begins when all is written.
+        let last = finished.load(Ordering::SeqCst);
         let rows = store.select(Query::of(&work_queue::TABLE)).await?;
         let priorities: Vec<&Value> = rows.iter().map(|r| &r.values[work_queue::priority.ordinal]).collect();
         assert_eq!(priorities[0], priorities[1], "both queues are changed in one batch");
@@ -134,7 +141,9 @@ async fn a_reader_never_sees_half_a_batch(lab: Lab) -> Result<(), Error> {
         let rows = store.get(WorkQueue::TABLE, keys).await?;
         let versions: Vec<Option<i64>> = rows.iter().map(|r| r.as_ref().map(|r| r.version)).collect();
         assert_eq!(versions[0], versions[1], "both queues are changed in one batch");
-        reads += 1;
+        if last {
+            break;
+        }
         tokio::task::yield_now().await;
     }
     match writer.await {
@@ -173,19 +182,60 @@ async fn a_read_after_the_answer_sees_the_write(lab: Lab) -> Result<(), Error> {
     Ok(())
 }
 
+/// A backend that begins no commit before it is let go, and counts commits.
+struct Held {
+    backend: Arc<dyn Backend>,
+    go: Semaphore,
+    commits: AtomicUsize,
+}
+
+#[async_trait]
+impl Backend for Held {
+    fn caps(&self) -> Caps {
+        self.backend.caps()
+    }
+    async fn heads(&self) -> Result<Heads, Error> {
+        self.backend.heads().await
+    }
+    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
+        self.backend.get(table, keys).await
+    }
+    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
+        self.backend.select(query).await
+    }
+    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
+        self.backend.aggregate(aggregate).await
+    }
+    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        let _going = self.go.acquire().await.map_err(|_| Error::Closed)?;
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.backend.commit(batches).await
+    }
+}
+
 async fn callers_of_one_store_share_commits_and_get_their_own_answers(lab: Lab) -> Result<(), Error> {
-    let store = Store::new(lab.backend().clone());
+    let held = Held { backend: lab.backend().clone(), go: Semaphore::new(0), commits: AtomicUsize::new(0) };
+    let held = Arc::new(held);
+    let store = Store::new(held.clone());
     // Of each pair of callers with the same name one wins.
-    let answers = at_once(100, |n| {
-        let store = store.clone();
-        let flow = Flow { name: format!("flow-{}", n / 2), ..sample::flow(n) };
-        async move { Ok((n, store.commit(Batch::new().insert(flow)).await?)) }
-    })
-    .await?;
-    assert_eq!(answers.iter().filter(|(_, outcome)| is_committed(outcome)).count(), 50);
-    for (n, outcome) in answers {
+    let flow = |n: u128| Flow { name: format!("flow-{}", n / 2), ..sample::flow(n) };
+    let mut callers: Vec<_> = (0..100).map(|n| Box::pin(store.commit(Batch::new().insert(flow(n))))).collect();
+    for caller in &mut callers {
+        let answered = poll_fn(|context| Poll::Ready(caller.as_mut().poll(context).is_ready())).await;
+        assert!(!answered, "nothing is answered before it is committed");
+        // A task that never yields is soon told to wait for what is ready.
+        tokio::task::yield_now().await;
+    }
+    held.go.add_permits(1);
+    let mut winners = 0;
+    for (caller, n) in callers.into_iter().zip(0..) {
+        let outcome = caller.await?;
         let stored = lab.find::<Flow>(key(n)).await?.is_some();
         assert_eq!(stored, is_committed(&outcome), "caller {n} was told {outcome:?}");
+        winners += u32::from(stored);
     }
+    assert_eq!(winners, 50);
+    // The first commit takes who is there when it begins, the second all who came while it was held.
+    assert!(held.commits.load(Ordering::SeqCst) <= 2);
     Ok(())
 }

@@ -21,6 +21,17 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "groups_of_no_rows_have_a_line",
+        &["A2"],
+        Fault::Lines(|aggregate, lines| {
+            let mut lines = lines?;
+            if lines.is_empty() {
+                lines.push(vec![Value::Null; aggregate.by.len() + aggregate.measures.len()]);
+            }
+            Ok(lines)
+        }),
+    ),
+    Mutant::new(
         "rows_are_grouped_by_the_first_column_alone",
         &["A2"],
         Fault::Lines(|aggregate, lines| {

@@ -1,4 +1,4 @@
-//! Mutants of batches as wholes: atomicity, order, guards, `once`, and what is said of them.
+//! Mutants of batches as wholes: atomicity, order, guards, `once`.
 
 use mintaka_core::{Batch, Batches, Conflict, Done, Error, Guard, Key, OnExists, Op, Outcome, Part, Value};
 
@@ -6,12 +6,13 @@ use super::Mutant;
 use super::fault::{Answer, Fault};
 use super::ops::changed_in_vain;
 use super::store::MutantStore;
+use crate::lab::is_committed;
 
 pub(super) static ALL: &[Mutant] = &[
     Mutant::new(
         "it_applies_the_last_op_of_a_batch_in_a_commit_of_its_own",
         &["C1"],
-        Fault::Commit(|store, batches| Box::pin(in_halves(store, batches))),
+        Fault::Commit(|store, batches| Box::pin(in_parts(store, batches, |ops| ops.saturating_sub(1).max(1)))),
     ),
     Mutant::new(
         "it_answers_for_the_last_batch_of_a_commit_without_doing_it",
@@ -76,43 +77,7 @@ pub(super) static ALL: &[Mutant] = &[
         &["C7"],
         Fault::Batch(|batch| batch.guards.retain(|guard| !matches!(guard, Guard::Absent(..)))),
     ),
-    Mutant::new(
-        "a_conflict_carries_no_row",
-        &["C8"],
-        Fault::Outcome(|_, outcome| {
-            if let Outcome::Conflict(conflict) = outcome {
-                conflict.row = None;
-            }
-        }),
-    ),
-    Mutant::new(
-        "a_conflict_names_the_first_op",
-        &["C8"],
-        Fault::Outcome(|_, outcome| {
-            if let Outcome::Conflict(Conflict { part: Part::Op(n), .. }) = outcome {
-                *n = 0;
-            }
-        }),
-    ),
-    Mutant::new(
-        "a_conflict_carries_the_row_as_it_was_before",
-        &["C8"],
-        Fault::Outcome(|_, outcome| {
-            if let Outcome::Conflict(Conflict { row: Some(row), .. }) = outcome {
-                row.version = (row.version - 1).max(1);
-            }
-        }),
-    ),
     Mutant::new("once_is_an_insert_that_skips", &["C18"], Fault::Batch(once_is_an_insert_that_skips)),
-    Mutant::new(
-        "a_repetition_is_a_conflict",
-        &["C18"],
-        Fault::Outcome(|batch, outcome| {
-            if let (Outcome::Repeated(row), Some((table, _))) = (&outcome, &batch.once) {
-                *outcome = Outcome::Conflict(Conflict { part: Part::Op(0), table, row: Some(row.clone()) });
-            }
-        }),
-    ),
     Mutant::new(
         "every_reference_is_to_the_first_op",
         &["C19"],
@@ -139,50 +104,34 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
-        "a_malformed_batch_is_said_to_be_done",
-        &["C23"],
-        Fault::Outcome(|batch, outcome| {
-            if let Outcome::Failed(Error::Invalid(_)) = outcome {
-                let done = Done { applied: true, inserted: false, key: None };
-                *outcome = Outcome::Committed { ops: vec![done; batch.ops.len()], stream: None };
-            }
-        }),
-    ),
-    Mutant::new(
-        "a_malformed_batch_fails_the_whole_commit",
-        &["C23"],
-        Fault::Answer(|answer| {
-            let outcomes = answer?;
-            match outcomes.iter().find(|outcome| matches!(outcome, Outcome::Failed(Error::Invalid(_)))) {
-                Some(Outcome::Failed(error)) => Err(error.clone()),
-                _ => Ok(outcomes),
-            }
-        }),
-    ),
-    Mutant::new("a_skipped_op_is_said_to_be_applied", &["C24", "C16"], Fault::Done(|_, done| done.applied = true)),
-    Mutant::new(
-        "an_upsert_is_always_said_to_insert",
-        &["C24", "C11"],
-        Fault::Done(|op, done| done.inserted |= done.applied && matches!(op, Op::Upsert { .. })),
-    ),
-    Mutant::new(
-        "the_key_of_a_deleted_row_is_not_said",
-        &["C24", "C17"],
-        Fault::Done(|op, done| {
-            if let Op::Delete { .. } = op {
-                done.key = None;
-            }
-        }),
-    ),
-    Mutant::new(
         "guards_are_judged_before_once",
         &["C25"],
-        Fault::Commit(|store, batches| Box::pin(after_the_guards(store, batches))),
+        Fault::Commit(|store, batches| {
+            Box::pin(in_steps(store, batches, |batch| [guards_of(batch), batch.clone()], 1))
+        }),
     ),
     Mutant::new(
         "guards_are_judged_after_the_ops",
         &["C25"],
-        Fault::Commit(|store, batches| Box::pin(before_the_guards(store, batches))),
+        Fault::Commit(|store, batches| {
+            let steps = |batch: &Batch| [Batch { guards: Vec::new(), ..batch.clone() }, guards_of(batch)];
+            Box::pin(in_steps(store, batches, steps, 0))
+        }),
+    ),
+    Mutant::new(
+        "a_batch_is_applied_by_the_thousand_ops",
+        &["C1"],
+        Fault::Commit(|store, batches| Box::pin(in_parts(store, batches, |_| 1_000))),
+    ),
+    Mutant::new(
+        "once_of_a_batch_that_fails_is_kept",
+        &["C18", "C1"],
+        Fault::Commit(|store, batches| {
+            let steps = |batch: &Batch| {
+                [Batch { once: batch.once.clone(), ..Batch::new() }, Batch { once: None, ..batch.clone() }]
+            };
+            Box::pin(in_steps(store, batches, steps, 1))
+        }),
     ),
 ];
 
@@ -221,33 +170,52 @@ pub(super) async fn one(store: &MutantStore, batch: Batch) -> Result<Outcome, Er
     outcome.ok_or_else(|| Error::Corrupt("a commit of one batch answered none".into()))
 }
 
-async fn in_halves(store: &MutantStore, batches: Batches) -> Answer {
+/// Applies each batch in parts of so many ops, of as many as it has.
+async fn in_parts(store: &MutantStore, batches: Batches, size: fn(usize) -> usize) -> Answer {
     let mut outcomes = Vec::new();
     for batch in batches.iter() {
-        outcomes.push(in_two(store, batch.clone()).await?);
+        outcomes.push(part_by_part(store, batch.clone(), size(batch.ops.len())).await?);
     }
     Ok(outcomes)
 }
 
-async fn in_two(store: &MutantStore, mut batch: Batch) -> Result<Outcome, Error> {
+async fn part_by_part(store: &MutantStore, mut batch: Batch, size: usize) -> Result<Outcome, Error> {
     let refers = values_of(&mut batch).any(|value| matches!(value, Value::IdOf(_)));
-    if batch.ops.len() < 2 || refers || batch.check().is_err() {
+    if batch.ops.len() <= size || refers || batch.check().is_err() {
         return one(store, batch).await;
     }
-    let rest = Batch { ops: batch.ops.split_off(batch.ops.len() - 1), ..Batch::new() };
-    let before = batch.ops.len();
-    let (mut ops, stream) = match one(store, batch).await? {
-        Outcome::Committed { ops, stream } => (ops, stream),
-        other => return Ok(other),
-    };
-    Ok(match one(store, rest).await? {
-        Outcome::Committed { ops: more, stream: later } => {
-            ops.extend(more);
-            Outcome::Committed { ops, stream: later.or(stream) }
+    let ops = std::mem::take(&mut batch.ops);
+    let (mut done, mut last) = (Vec::new(), None);
+    for part in ops.chunks(size) {
+        // Guards and `once` go with the first part.
+        let part = Batch { ops: part.to_vec(), ..std::mem::take(&mut batch) };
+        match one(store, part).await? {
+            Outcome::Committed { ops, stream } => {
+                done.extend(ops);
+                last = stream.or(last);
+            }
+            Outcome::Conflict(Conflict { part: Part::Op(n), table, row }) => {
+                return Ok(Outcome::Conflict(Conflict { part: Part::Op(done.len() + n), table, row }));
+            }
+            other => return Ok(other),
         }
-        Outcome::Conflict(conflict) => Outcome::Conflict(Conflict { part: Part::Op(before), ..conflict }),
-        other => other,
-    })
+    }
+    Ok(Outcome::Committed { ops: done, stream: last })
+}
+
+/// Applies each batch in steps up to the first that fails, and answers for the step of this number or for that one.
+async fn in_steps(store: &MutantStore, batches: Batches, steps: fn(&Batch) -> [Batch; 2], answered: usize) -> Answer {
+    let mut outcomes = Vec::new();
+    for batch in batches.iter() {
+        let [first, second] = steps(batch);
+        let mut answers = vec![one(store, first).await?];
+        if is_committed(&answers[0]) {
+            answers.push(one(store, second).await?);
+        }
+        let failed = answers.iter().position(|answer| !is_committed(answer));
+        outcomes.push(answers.swap_remove(failed.unwrap_or(answered)));
+    }
+    Ok(outcomes)
 }
 
 async fn all_but_the_last(store: &MutantStore, batches: Batches) -> Answer {
@@ -288,27 +256,6 @@ async fn up_to_the_first_conflict(store: &MutantStore, batches: Batches) -> Answ
     Ok(outcomes)
 }
 
-async fn after_the_guards(store: &MutantStore, batches: Batches) -> Answer {
-    let mut outcomes = Vec::new();
-    for batch in batches.iter() {
-        let guards = Batch { guards: batch.guards.clone(), ..Batch::new() };
-        outcomes.push(match one(store, guards).await? {
-            Outcome::Committed { .. } => one(store, batch.clone()).await?,
-            failed => failed,
-        });
-    }
-    Ok(outcomes)
-}
-
-async fn before_the_guards(store: &MutantStore, batches: Batches) -> Answer {
-    let mut outcomes = Vec::new();
-    for batch in batches.iter() {
-        let guards = Batch { guards: batch.guards.clone(), ..Batch::new() };
-        let done = one(store, Batch { guards: Vec::new(), ..batch.clone() }).await?;
-        outcomes.push(match one(store, guards).await? {
-            Outcome::Committed { .. } => done,
-            failed => failed,
-        });
-    }
-    Ok(outcomes)
+fn guards_of(batch: &Batch) -> Batch {
+    Batch { guards: batch.guards.clone(), ..Batch::new() }
 }

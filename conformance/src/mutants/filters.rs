@@ -199,6 +199,17 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "tags_are_compared_without_case",
+        &["S11"],
+        Fault::Filter(|filter| match filter {
+            Filter::TagsAny(column, mut tags) => {
+                tags.extend(tags.clone().into_iter().map(|tag| tag.to_uppercase()));
+                Filter::TagsAny(column, tags)
+            }
+            other => other,
+        }),
+    ),
+    Mutant::new(
         "no_tags_are_null",
         &["S11"],
         Fault::Filter(|filter| match filter {

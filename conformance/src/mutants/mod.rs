@@ -4,6 +4,7 @@
 //! chapter of the contract.
 
 mod aggregates;
+mod answers;
 mod batches;
 mod concurrency;
 mod fault;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Mutant> {
         reads::ALL,
         aggregates::ALL,
         batches::ALL,
+        answers::ALL,
         ops::ALL,
         values::ALL,
         concurrency::ALL,

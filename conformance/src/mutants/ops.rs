@@ -1,8 +1,8 @@
 //! Mutants of single ops: inserts, upserts, updates and their conditions, deletes, versions.
 
 use mintaka_core::{
-    Batch, Batches, Change, Cmp, Col, Condition, Conflict, Done, Error, Filter, OnExists, Op, Outcome, Part, Query,
-    Table, Time, Value,
+    Batch, Batches, Change, Cmp, Col, Condition, Conflict, Done, Error, Filter, Key, OnExists, Op, Outcome, Part,
+    Query, Table, Time, Value,
 };
 
 use super::Mutant;
@@ -106,6 +106,11 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "a_composite_key_is_looked_for_by_its_last_part",
+        &["C13"],
+        Fault::Commit(|store, batches| Box::pin(by_the_last_part_of_keys(store, batches))),
+    ),
+    Mutant::new(
         "add_writes_what_it_should_add",
         &["C14"],
         Fault::Op(|op| {
@@ -207,6 +212,15 @@ pub(super) static ALL: &[Mutant] = &[
         Fault::Done(|op, done| done.applied |= matches!(op, Op::Delete { .. })),
     ),
     Mutant::new(
+        "a_row_keeps_its_unique_key",
+        &["C21"],
+        Fault::Op(|op| {
+            if let Op::Update { table, change, .. } = op {
+                change.set.retain(|(column, _)| !table.unique.is_some_and(|unique| unique.contains(&column.ordinal)));
+            }
+        }),
+    ),
+    Mutant::new(
         "null_equals_null_in_a_unique_key",
         &["C20"],
         Fault::Commit(|store, batches| Box::pin(with_nulls_equal(store, batches))),
@@ -219,6 +233,18 @@ pub(super) static ALL: &[Mutant] = &[
                 && change.is_soft()
             {
                 change.max.extend(changed_in_vain(table).max);
+            }
+        }),
+    ),
+    Mutant::new(
+        "a_change_to_the_same_value_is_skipped",
+        &["C22"],
+        Fault::Op(|op| {
+            if let Op::Update { change, when, .. } = op
+                && let ([(column, value)], [], []) = (&change.set[..], &change.add[..], &change.max[..])
+                && !matches!(value, Value::IdOf(_))
+            {
+                when.push(Condition::new(*column, Cmp::Eq, value.clone()).negate());
             }
         }),
     ),
@@ -284,4 +310,23 @@ async fn null_collision(store: &MutantStore, batch: &Batch) -> Result<Option<Con
         }
     }
     Ok(None)
+}
+
+async fn by_the_last_part_of_keys(store: &MutantStore, batches: Batches) -> Answer {
+    let mut changed = batches.to_vec();
+    for batch in changed.iter_mut().filter(|batch| batch.check().is_ok()) {
+        for op in batch.ops.clone() {
+            if let Op::Update { table, key: Key::Primary(values), require, when, change } = op
+                && let ([_, .., ordinal], [_, .., last]) = (table.key, &values[..])
+            {
+                let same = Filter::eq(Col { table, ordinal: *ordinal }, last.clone());
+                for row in store.inner.select(Query::of(table).filter(same)).await? {
+                    let (key, require) = (Key::Primary(table.key_of(&row.values)), require.clone());
+                    let (when, change) = (when.clone(), change.clone());
+                    batch.ops.push(Op::Update { table, key, require, when, change });
+                }
+            }
+        }
+    }
+    store.inner.commit(changed.into()).await
 }

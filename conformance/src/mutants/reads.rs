@@ -50,6 +50,19 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "an_empty_text_in_a_unique_key_is_null",
+        &["G2"],
+        Fault::Got(|keys, rows| {
+            let mut rows = rows?;
+            for (key, row) in keys.iter().zip(&mut rows) {
+                if matches!(key, Key::Unique(values) if values.contains(&"".into())) {
+                    *row = None;
+                }
+            }
+            Ok(rows)
+        }),
+    ),
+    Mutant::new(
         "the_last_part_of_a_composite_key_is_not_compared",
         &["G2"],
         // The samples have one row of each beginning, and its last part is what is asked for here.
@@ -159,6 +172,15 @@ pub(super) static ALL: &[Mutant] = &[
         Fault::Query(|query| query.columns.iter_mut().for_each(|columns| columns.sort_by_key(|column| column.ordinal))),
     ),
     Mutant::new(
+        "rows_are_ordered_by_named_columns_alone",
+        &["S17"],
+        Fault::Query(|query| {
+            if let (Some(columns), None) = (&query.columns, &query.after) {
+                query.order.retain(|(column, _)| columns.contains(column));
+            }
+        }),
+    ),
+    Mutant::new(
         "rows_of_named_columns_have_no_version",
         &["S17"],
         Fault::Selected(|query, rows| {
@@ -183,6 +205,13 @@ pub(super) static ALL: &[Mutant] = &[
         "groups_come_in_the_order_of_their_values",
         &["S18"],
         Fault::Query(|query| query.each.iter_mut().for_each(|each| each.values.sort_by(|a, b| a.order(b)))),
+    ),
+    Mutant::new(
+        "each_of_no_groups_is_left_out",
+        &["S18"],
+        Fault::Query(|query| {
+            query.each.take_if(|each| each.values.is_empty());
+        }),
     ),
     Mutant::new(
         "a_malformed_query_selects_nothing",

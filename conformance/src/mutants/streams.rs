@@ -28,6 +28,15 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "a_changed_stream_row_gets_another_position",
+        &["H2"],
+        Fault::Row(|table, row| {
+            if row.version > 1 {
+                restamp(table, row, |position| position + 1_000);
+            }
+        }),
+    ),
+    Mutant::new(
         "heads_are_one_position_behind",
         &["H3"],
         Fault::Heads(|heads, _| heads.writers.iter_mut().for_each(|(_, position)| *position = (*position - 1).max(0))),

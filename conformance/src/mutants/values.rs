@@ -34,6 +34,24 @@ pub(super) static ALL: &[Mutant] = &[
         }),
     ),
     Mutant::new(
+        "the_first_fields_of_an_identifier_are_kept_the_other_way_round",
+        &["V1"],
+        Fault::Value(|_, value| {
+            if let Value::Uuid(id) = value {
+                *id = uuid::Uuid::from_bytes(id.to_bytes_le());
+            }
+        }),
+    ),
+    Mutant::new(
+        "the_replacement_character_is_lost",
+        &["V2"],
+        Fault::Value(|_, value| {
+            if let Value::Text(text) = value {
+                text.retain(|c| c != '\u{fffd}');
+            }
+        }),
+    ),
+    Mutant::new(
         "spaces_at_the_end_of_a_text_are_lost",
         &["V2"],
         Fault::Value(|_, value| {
