@@ -5,7 +5,7 @@ mod world;
 
 use mintaka_core::records::{
     Artifact, Event, EventResource, FlowRun, FlowRunInput, FlowRunState, StateType, TaskRun, TaskRunState,
-    TaskRunStateCache, event, flow_run_state, task_run_state,
+    TaskRunStateCache, artifact, event, flow_run_state, task_run_state,
 };
 use mintaka_core::{Error, Filter, Json};
 use mintaka_orchestration::ops::event_index;
@@ -321,7 +321,7 @@ async fn results_are_cached_until_they_expire() {
 }
 
 #[tokio::test]
-async fn kept_results_are_artifacts_without_a_key() {
+async fn kept_results_are_artifacts_without_a_key_of_the_type_that_they_name() {
     let world = world().await;
     let id = world.run(running(), |_| {}).await;
     let data = json!({
@@ -334,11 +334,17 @@ async fn kept_results_are_artifacts_without_a_key() {
     assert_eq!((artifact.r#type.as_deref(), artifact.key.as_deref()), (Some("result"), None));
     assert_eq!((artifact.description.as_deref(), artifact.flow_run_id), (Some("There."), Some(id)));
 
+    let unnamed = Json::from(json!({"storage_key": "k"}));
+    let third = world.run(running(), |_| {}).await;
+    flow_to(&world, third, Proposed::new(StateType::Completed).with_data(Some(unnamed.clone()))).await;
+    let of_third = world.store.all::<Artifact>(Filter::eq(artifact::flow_run_id, third)).await.unwrap();
+    assert_eq!((of_third[0].r#type.as_deref(), &of_third[0].data), (None, &Some(unnamed)));
+
     let unpersisted = Json::from(json!({"type": "unpersisted"}));
     let other = world.run(running(), |_| {}).await;
     let went = flow_to(&world, other, Proposed::new(StateType::Completed).with_data(Some(unpersisted.clone()))).await;
     assert_eq!(went.state.unwrap().data, Some(unpersisted));
-    assert_eq!(world.store.count::<Artifact>(Filter::all()).await.unwrap(), 1);
+    assert_eq!(world.store.count::<Artifact>(Filter::all()).await.unwrap(), 2);
 }
 
 #[tokio::test]

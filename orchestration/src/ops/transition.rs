@@ -128,7 +128,8 @@ pub(super) fn difference<R: Record>(old: R, new: R) -> Change {
 
 /// Takes out of a state's data what describes the artifact of its result, and answers that artifact.
 ///
-/// Data that says it is not persisted has none. The artifact has no key, so that it belongs to no collection.
+/// Data that says it is not persisted has none. The artifact is of the type that the data names: data of 2.x says
+/// `result`, data of 3.x says nothing (wire: artifacts of results). It has no key, so that it belongs to no collection.
 pub(super) fn result_artifact(
     state: &mut State,
     flow_run_id: Option<Uuid>,
@@ -140,13 +141,17 @@ pub(super) fn result_artifact(
     if kind_of(data).flatten().as_deref() == Some("unpersisted") {
         return None;
     }
-    let mut description = None;
+    let (mut r#type, mut description) = (None, None);
     if data.text().contains("\"artifact_")
         && let serde_json::Value::Object(mut fields) = data.value()
     {
         fields.shift_remove("artifact_key");
-        fields.shift_remove("artifact_type");
-        description = fields.shift_remove("artifact_description").and_then(|d| d.as_str().map(str::to_owned));
+        let mut text = |name: &str| match fields.shift_remove(name) {
+            Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        };
+        r#type = text("artifact_type");
+        description = text("artifact_description");
         *data = Json::from(serde_json::Value::Object(fields));
     }
     Some(Artifact {
@@ -154,7 +159,7 @@ pub(super) fn result_artifact(
         created: now,
         updated: now,
         key: None,
-        r#type: Some("result".into()),
+        r#type,
         description,
         data: Some(data.clone()),
         metadata_: None,
