@@ -18,6 +18,13 @@ use crate::hidden::{hide, secret_paths};
 use crate::schema_graph::{SchemaView, Schemas};
 use crate::unopened;
 
+/// How many documents one may show at most, itself among them; one that is referred to twice counts twice, since it is
+/// shown twice. That is checked when a reference is made. Where documents grew below others all the same, what is
+/// beyond is left out.
+pub(crate) const MOST_SHOWN: usize = 500;
+/// How deep documents may refer to documents; the first is the outermost.
+pub(crate) const DEEPEST: usize = 30;
+
 /// What a document is answered with besides its record.
 #[derive(Serialize)]
 pub(crate) struct DocumentExtra {
@@ -66,7 +73,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Reads what these documents refer to, directly or through others.
+    /// Reads what these documents refer to, directly or through others, as deep as is shown.
     pub(crate) async fn load(
         store: &Store,
         roots: impl IntoIterator<Item = Versioned<BlockDocument>>,
@@ -74,7 +81,10 @@ impl Documents {
         let mut rows: HashMap<Uuid, Versioned<BlockDocument>> = roots.into_iter().map(|row| (row.id, row)).collect();
         let mut references: HashMap<Uuid, Vec<Versioned<BlockDocumentReference>>> = HashMap::new();
         let mut frontier: Vec<Uuid> = rows.keys().copied().collect();
-        while !frontier.is_empty() {
+        for _ in 0..DEEPEST {
+            if frontier.is_empty() {
+                break;
+            }
             let of_frontier = Filter::any(block_document_reference::parent_block_document_id, frontier);
             let found = store.all::<BlockDocumentReference>(of_frontier).await?;
             let mut new: Vec<Uuid> = found.iter().map(|reference| reference.reference_block_document_id).collect();
@@ -107,6 +117,22 @@ impl Documents {
         self.rows.contains_key(&id)
     }
 
+    /// Whether a document that refers to these can be shown in full.
+    pub(crate) fn fit(&self, children: impl IntoIterator<Item = Uuid>) -> bool {
+        let mut left = MOST_SHOWN - 1;
+        children.into_iter().all(|child| self.fits(child, 1, &mut left))
+    }
+
+    /// Whether a document below `above` others can be shown, while `left` more may be.
+    fn fits(&self, id: Uuid, above: usize, left: &mut usize) -> bool {
+        if above >= DEEPEST || *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        let mut below = self.references(id).iter().map(|reference| reference.reference_block_document_id);
+        below.all(|child| self.fits(child, above + 1, left))
+    }
+
     /// The references of a document.
     pub(crate) fn references(&self, parent: Uuid) -> &[Versioned<BlockDocumentReference>] {
         self.references.get(&parent).map_or(&[], Vec::as_slice)
@@ -124,7 +150,7 @@ impl Documents {
     pub(crate) fn view(&self, sealer: &Sealer, id: Uuid, secrets: bool) -> Result<Option<DocumentView>, ApiError> {
         let Some(row) = self.rows.get(&id) else { return Ok(None) };
         let Resolved { data, references: block_document_references } =
-            self.resolve(sealer, &row.record, secrets, &mut Vec::new())?;
+            self.resolve(sealer, &row.record, secrets, &mut Vec::new(), &mut (MOST_SHOWN - 1))?;
         let extra = DocumentExtra {
             data,
             block_schema: self.schemas.view(row.block_schema_id),
@@ -135,13 +161,14 @@ impl Documents {
     }
 
     /// Data of a document and references of its fields. `path` are the documents around: one that refers to one of them
-    /// is left out.
+    /// is left out, and so is what is deeper or more than `left`.
     fn resolve(
         &self,
         sealer: &Sealer,
         row: &BlockDocument,
         secrets: bool,
         path: &mut Vec<Uuid>,
+        left: &mut usize,
     ) -> Result<Resolved, ApiError> {
         let mut data = opened(sealer, row)?;
         if !secrets && let Some(schema) = self.schemas.get(row.block_schema_id) {
@@ -151,8 +178,10 @@ impl Documents {
         path.push(row.id);
         for reference in self.references(row.id) {
             let child = self.rows.get(&reference.reference_block_document_id);
-            let Some(child) = child.filter(|child| !path.contains(&child.id)) else { continue };
-            let resolved = self.resolve(sealer, &child.record, secrets, path)?;
+            let shown = |child: &Uuid| *left > 0 && path.len() < DEEPEST && !path.contains(child);
+            let Some(child) = child.filter(|child| shown(&child.id)) else { continue };
+            *left -= 1;
+            let resolved = self.resolve(sealer, &child.record, secrets, path, left)?;
             data.insert(reference.name.clone(), Value::Object(resolved.data));
             let shown = json!({
                 "block_document": {

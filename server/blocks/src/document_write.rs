@@ -8,7 +8,7 @@ use poem::http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::document_graph::{Documents, opened};
+use crate::document_graph::{DEEPEST, Documents, MOST_SHOWN, opened};
 use crate::events::{Happened, tell_document};
 use crate::hidden::{keep, secret_paths};
 
@@ -41,11 +41,12 @@ fn bad_request(detail: impl Into<String>) -> ApiError {
 ///
 /// # Errors
 /// 409 for a name that its type has already, and for type, schema or referred documents that do not exist; 400 for
-/// references without an id.
+/// references without an id or to more than can be shown.
 pub(crate) async fn create(store: &Store, sealer: &Sealer, new: NewDocument) -> Result<Uuid, ApiError> {
     let (data, references) = split_references(new.data)?;
     let of_type = store.get::<BlockType>(new.block_type_id).await?.ok_or_else(ApiError::integrity)?;
     let schema = store.get::<BlockSchema>(new.block_schema_id).await?.ok_or_else(ApiError::integrity)?;
+    check_extent(store, &references).await?;
     let (id, now) = (store.new_id(), store.now());
     let row = BlockDocument {
         id,
@@ -78,8 +79,8 @@ pub(crate) async fn create(store: &Store, sealer: &Sealer, new: NewDocument) -> 
 /// Changes a document; false if it does not exist.
 ///
 /// # Errors
-/// 400 for a schema of another type, and for references without an id or in a circle; 409 for referred documents that do
-/// not exist.
+/// 400 for a schema of another type, and for references without an id, in a circle or to more than can be shown; 409 for
+/// referred documents that do not exist.
 pub(crate) async fn update(
     store: &Store,
     sealer: &Sealer,
@@ -135,11 +136,14 @@ async fn plan(
     for reference in old.iter().filter(|reference| !kept(reference)) {
         batch = batch.delete::<BlockDocumentReference>(Key::id(reference.id));
     }
-    for (name, child) in &references {
-        let is_old = |one: &BlockDocumentReference| (&one.name, one.reference_block_document_id) == (name, *child);
-        if old.iter().any(|reference| is_old(reference)) {
-            continue;
-        }
+    let is_old = |(name, child): &(String, Uuid)| {
+        old.iter().any(|one| (&one.name, &one.reference_block_document_id) == (name, child))
+    };
+    let new: Vec<&(String, Uuid)> = references.iter().filter(|reference| !is_old(reference)).collect();
+    if !new.is_empty() {
+        check_extent(store, &references).await?;
+    }
+    for (name, child) in new {
         batch = without_circle(store, batch, id, *child).await?;
         batch = refer(store, batch, id, name.clone(), *child);
     }
@@ -149,6 +153,22 @@ async fn plan(
         .set(block_document::updated, store.now());
     let batch = batch.update::<BlockDocument>(Key::id(id), change);
     Ok(tell_document(store, batch, Happened::Updated, &seen.record, &data, (of_type, &schema)))
+}
+
+/// Refuses references to more documents than can be shown.
+async fn check_extent(store: &Store, references: &[(String, Uuid)]) -> Result<(), ApiError> {
+    let children: Vec<Uuid> = references.iter().map(|(_, child)| *child).collect();
+    if children.is_empty() {
+        return Ok(());
+    }
+    let rows = store.get_all::<BlockDocument>(&children).await?;
+    if Documents::load(store, rows.into_iter().flatten()).await?.fit(children) {
+        return Ok(());
+    }
+    Err(bad_request(format!(
+        "A block document may refer to at most {MOST_SHOWN} documents, directly or through others, and at most {DEEPEST} \
+         deep."
+    )))
 }
 
 /// Refuses a reference that would close a circle, and guards what it looked at: a document that refers elsewhere by the

@@ -2,7 +2,7 @@
 //! references when it is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mintaka_api_filters::by_id;
 use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema_reference};
@@ -74,39 +74,53 @@ impl Schemas {
 
     /// A schema as clients see it.
     pub(crate) fn view(&self, id: Uuid) -> Option<SchemaView> {
-        let fields = Json::from(Value::Object(self.fields(id, &mut Vec::new())?));
+        let fields = Json::from(Value::Object(self.fields(id)?));
         let record = BlockSchema { fields, ..self.get(id)?.clone() };
         let block_type = self.types.get(&record.block_type_id).cloned().map(View::from);
         Some(View { record, extra: SchemaExtra { block_type } })
     }
 
-    /// The fields of a schema with references and the definitions of what it refers to. `path` are the schemas around.
-    fn fields(&self, id: Uuid, path: &mut Vec<Uuid>) -> Option<Map<String, Value>> {
-        let mut fields: Map<String, Value> = self.get(id)?.fields.to().unwrap_or_default();
+    /// The fields of a schema with references and the definitions of what it refers to, each schema once.
+    fn fields(&self, id: Uuid) -> Option<Map<String, Value>> {
+        let mut fields = self.own_fields(id)?;
         let mut definitions = take_object(&mut fields, "definitions");
-        let mut references = Map::new();
-        path.push(id);
-        for reference in self.references.get(&id).into_iter().flatten() {
-            let child_id = reference.reference_block_schema_id;
-            let Some(child) = self.get(child_id) else { continue };
-            let slug = self.types.get(&child.block_type_id).map(|of_type| of_type.slug.as_str());
-            let entry = json!({"block_schema_checksum": child.checksum, "block_type_slug": slug});
-            add_reference(&mut references, &reference.name, entry);
-            if path.contains(&child_id) {
+        let mut seen = HashSet::from([id]);
+        let mut todo = self.children(id);
+        while let Some(child) = todo.pop() {
+            if !seen.insert(child) {
                 continue;
             }
-            let Some(mut child_fields) = self.fields(child_id, path) else { continue };
+            let Some(mut child_fields) = self.own_fields(child) else { continue };
             let of_child = take_object(&mut child_fields, "definitions");
             if let Some(title) = child_fields.get("title").and_then(Value::as_str).map(str::to_owned) {
                 definitions.insert(title, Value::Object(child_fields));
                 definitions.extend(of_child);
+                todo.extend(self.children(child));
             }
         }
-        path.pop();
-        fields.insert("block_schema_references".into(), Value::Object(references));
         if !definitions.is_empty() {
             fields.insert("definitions".into(), Value::Object(definitions));
         }
+        Some(fields)
+    }
+
+    /// The schemas that a schema refers to, the first one last.
+    fn children(&self, id: Uuid) -> Vec<Uuid> {
+        let references = self.references.get(&id).into_iter().flatten();
+        references.rev().map(|reference| reference.reference_block_schema_id).collect()
+    }
+
+    /// The stored fields of a schema, with its references.
+    fn own_fields(&self, id: Uuid) -> Option<Map<String, Value>> {
+        let mut fields: Map<String, Value> = self.get(id)?.fields.to().unwrap_or_default();
+        let mut references = Map::new();
+        for reference in self.references.get(&id).into_iter().flatten() {
+            let Some(child) = self.get(reference.reference_block_schema_id) else { continue };
+            let slug = self.types.get(&child.block_type_id).map(|of_type| of_type.slug.as_str());
+            let entry = json!({"block_schema_checksum": child.checksum, "block_type_slug": slug});
+            add_reference(&mut references, &reference.name, entry);
+        }
+        fields.insert("block_schema_references".into(), Value::Object(references));
         Some(fields)
     }
 }

@@ -420,3 +420,69 @@ async fn deleting_a_type_takes_schemas_documents_and_the_default_storage_with_it
     assert_eq!(api.count::<BlockDocumentReference>().await, 0);
     assert_eq!(default_result_storage(&api.store).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn documents_that_would_show_too_many_are_refused() {
+    let api = api();
+    let kind = api.kind("t", &[]).await;
+    let refer = |to: &Value| json!({"$ref": {"block_document_id": to["id"]}});
+    let mut body = kind.clone();
+    body["name"] = "last".into();
+    // Each shows the one before it twice: 255 documents, then 511.
+    let mut twice = api.document(&kind, "twice", json!({})).await;
+    for n in 1..8 {
+        twice = api.document(&kind, &format!("twice-{n}"), json!({"a": refer(&twice), "b": refer(&twice)})).await;
+    }
+    body["data"] = json!({"a": refer(&twice), "b": refer(&twice)});
+    api.expect("POST", "/block_documents/", body.clone(), 400).await;
+    let change = json!({"data": {"a": refer(&twice), "b": refer(&twice)}});
+    let one = api.document(&kind, "one", json!({"a": refer(&twice)})).await;
+    api.expect("PATCH", &path("block_documents", &one), change, 400).await;
+
+    let mut deep = api.document(&kind, "deep", json!({})).await;
+    for n in 2..=30 {
+        deep = api.document(&kind, &format!("deep-{n}"), json!({"a": refer(&deep)})).await;
+    }
+    body["data"] = json!({"a": refer(&deep)});
+    api.expect("POST", "/block_documents/", body, 400).await;
+}
+
+#[tokio::test]
+async fn documents_that_grew_below_others_are_shown_as_deep_as_is_allowed() {
+    let api = api();
+    let kind = api.kind("t", &[]).await;
+    let mut chain = Vec::new();
+    for n in 0..40 {
+        chain.push(api.document(&kind, &format!("d{n}"), json!({"own": n})).await);
+    }
+    for pair in chain.windows(2) {
+        let change =
+            json!({"data": {"a": {"$ref": {"block_document_id": pair[1]["id"]}}}, "merge_existing_data": true});
+        api.expect("PATCH", &path("block_documents", &pair[0]), change, 204).await;
+    }
+    let top = api.get(&path("block_documents", &chain[0])).await;
+    let depth = std::iter::successors(Some(&top["data"]), |data| data.get("a")).count();
+    assert_eq!(depth, 30);
+    // What is there may be changed as before.
+    let change = json!({"data": {"own": "new", "a": {"$ref": {"block_document_id": chain[1]["id"]}}}});
+    api.expect("PATCH", &path("block_documents", &chain[0]), change, 204).await;
+    assert_eq!(api.get(&path("block_documents", &chain[0])).await["data"]["a"]["own"], 1);
+}
+
+#[tokio::test]
+async fn a_schema_that_is_met_on_many_ways_is_put_back_once() {
+    let api = api();
+    let of_type = api.block_type("t").await;
+    let mut below = api.schema(&of_type, json!({"title": "S0", "type": "object"})).await;
+    // On 2^40 ways from the last to the first.
+    for n in 1..=40 {
+        let refer = json!({"block_schema_checksum": below["checksum"], "block_type_slug": "t"});
+        let fields = json!({"title": format!("S{n}"), "type": "object",
+            "block_schema_references": {"a": refer, "b": refer}});
+        below = api.schema(&of_type, fields).await;
+    }
+    let read = api.get(&path("block_schemas", &below)).await;
+    let titles: Vec<&String> = read["fields"]["definitions"].as_object().unwrap().keys().collect();
+    assert_eq!(titles.len(), 40);
+    assert_eq!((titles[0].as_str(), titles[39].as_str()), ("S39", "S0"));
+}
