@@ -1,7 +1,8 @@
 //! Who takes whose result: the edges between the nodes of a flow run's graph.
 //!
 //! wire: every task run stands in the table of edges once per entry of its inputs, or once if it has none; an edge is
-//! listed once for each pair of an entry of the child that names the parent and a line of the parent.
+//! listed once for each pair of an entry of the child that names the parent and a line of the parent. So a few large
+//! inputs make millions of edges: where there were more than [`MOST_REPEATED`], each entry is listed once.
 
 use std::collections::HashMap;
 
@@ -10,6 +11,9 @@ use uuid::Uuid;
 
 /// The input name under which a task run lists those that it runs within.
 const WITHIN: &str = "__parents__";
+
+/// More edges than these are not repeated per line of the parent.
+const MOST_REPEATED: usize = 100_000;
 
 /// A node, as far as its edges are concerned.
 pub(crate) struct Ends {
@@ -50,11 +54,14 @@ fn lines(inputs: &Value) -> usize {
 /// The edges of all nodes by id. `within_apart` keeps what a node runs within apart from its parents.
 pub(crate) fn edges(nodes: &[Ends], within_apart: bool) -> HashMap<Uuid, Edges> {
     let lines_of: HashMap<Uuid, usize> = nodes.iter().map(|node| (node.id, lines(&node.inputs))).collect();
+    let repetitions = nodes.iter().flat_map(|node| sources(&node.inputs)).filter_map(|id| lines_of.get(&id));
+    let repeated = repetitions.sum::<usize>() <= MOST_REPEATED;
     let mut edges: HashMap<Uuid, Edges> = nodes.iter().map(|node| (node.id, Edges::default())).collect();
     for node in nodes {
         for (input, arguments) in node.inputs.as_object().into_iter().flatten() {
             for parent in named(arguments) {
-                let Some(&times) = lines_of.get(&parent) else { continue };
+                let Some(&lines) = lines_of.get(&parent) else { continue };
+                let times = if repeated { lines } else { 1 };
                 if within_apart && input == WITHIN {
                     if let Some(own) = edges.get_mut(&node.id)
                         && !own.within.contains(&parent)
@@ -96,5 +103,17 @@ mod tests {
         let together = edges(&nodes, false);
         assert_eq!(together[&c].parents, [b; 6]);
         assert_eq!(sources(&nodes[1].inputs), [a, stranger, a]);
+    }
+
+    #[test]
+    fn edges_of_large_inputs_do_not_multiply() {
+        let [a, b] = [1, 2].map(Uuid::from_u128);
+        let result = json!({"input_type": "task_run", "id": a});
+        let nodes = [
+            Ends { id: a, inputs: json!({"x": vec![json!({"input_type": "constant"}); 2_000]}) },
+            Ends { id: b, inputs: json!({"x": vec![result; 2_000]}) },
+        ];
+        let edges = edges(&nodes, true);
+        assert_eq!((edges[&b].parents.len(), edges[&a].children.len()), (2_000, 2_000));
     }
 }
