@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mintaka_core::{Aggregate, Error, Key, Query, Row, Table, Value};
-use mintaka_sqlkit::{Select, Sqlite, aggregate, paths, select};
+use mintaka_sqlkit::{Select, Sqlite, aggregate, plan, select};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -171,8 +171,8 @@ impl Reader {
             Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
             other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
         };
-        let paths = paths(&Sqlite, query, self.narrow_below, counted)?;
-        let mut statement = select(&Sqlite, query, &paths);
+        let plan = plan(&Sqlite, query, self.narrow_below, counted)?;
+        let mut statement = select(&Sqlite, query, &plan);
         let Some(each) = &query.each else {
             return self.rows(&statement);
         };

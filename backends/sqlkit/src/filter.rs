@@ -1,5 +1,7 @@
 //! Filters as SQL conditions, two-valued: under a negation every comparison spells out its nulls.
 
+use std::borrow::Cow;
+
 use mintaka_core::{Cmp, Col, Filter, Kind, Value};
 
 use crate::TagTable;
@@ -19,7 +21,7 @@ pub(crate) enum Nulls {
 }
 
 /// Appends the conditions that all `parts` hold for the row `row`, each by its path.
-pub(crate) fn conditions(b: &mut Builder<'_>, parts: &[&Filter], row: Alias, paths: &[Path]) {
+pub(crate) fn conditions(b: &mut Builder<'_>, parts: &[Cow<'_, Filter>], row: Alias, paths: &[Path]) {
     b.joined(parts.iter().enumerate(), " AND ", "TRUE", |b, (i, part)| {
         filter(b, part, row, Nulls::Loose, paths.get(i).copied().unwrap_or(Path::Narrow));
     });

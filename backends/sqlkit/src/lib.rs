@@ -25,7 +25,7 @@ mod writes;
 pub use aggregate::aggregate;
 pub use dialect::{Dialect, Sqlite};
 pub use path::Path;
-pub use plan::paths;
+pub use plan::{Plan, plan};
 pub use select::{Select, select};
 pub use text::quoted;
 pub use writes::{Parked, Statements, TagTable, find_text, parked, update_text};

@@ -1,6 +1,8 @@
-//! The two ways to rows that meet a part of a filter, and where the first of them is open.
+//! The parts of a filter, the two ways to rows that meet one, and where the first of them is open.
 
-use mintaka_core::{Col, Filter};
+use std::borrow::Cow;
+
+use mintaka_core::{Cmp, Col, Filter};
 
 /// How rows are reached that meet one part of a filter. Both mean the same; only the cost differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +15,27 @@ pub enum Path {
     Walk,
 }
 
-/// The parts of a filter that every row must meet.
-pub(crate) fn required(filter: &Filter) -> Vec<&Filter> {
+/// The parts of a filter that every row must meet. A condition on the key of a parent says the same of the column that
+/// names the parent; that is a part of its own, before it, since it needs no other table.
+pub(crate) fn required(filter: &Filter) -> Vec<Cow<'_, Filter>> {
     match filter {
         Filter::And(all) => all.iter().flat_map(required).collect(),
-        part => vec![part],
+        part => names_of_parents(part).into_iter().map(Cow::Owned).chain([Cow::Borrowed(part)]).collect(),
     }
+}
+
+/// What a condition on the key of a parent says of the column that names the parent.
+pub(crate) fn names_of_parents(part: &Filter) -> Vec<Filter> {
+    let Filter::Has { from, to, filter } = part else { return Vec::new() };
+    if to.table.key != [to.ordinal] {
+        return Vec::new();
+    }
+    let of_key = required(filter).into_iter().filter_map(|part| match part.into_owned() {
+        Filter::Compare(column, Cmp::Eq, value) if column == *to => Some(Filter::Compare(*from, Cmp::Eq, value)),
+        Filter::In(column, values) if column == *to => Some(Filter::In(*from, values)),
+        _ => None,
+    });
+    of_key.collect()
 }
 
 /// Whether an index, other than one of tags, begins with the column.

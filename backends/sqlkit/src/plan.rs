@@ -3,36 +3,44 @@
 //! Engines that keep no statistics guess, and take the index of a frequent state or tag where the first rows in order
 //! would have done. So each part of a filter that an index could answer is counted first, up to a bound.
 
-use std::slice;
+use std::borrow::Cow;
 
 use mintaka_core::{Cmp, Col, Direction, Filter, Kind, Query, Table, Value};
 
 use crate::ddl::{holds_every_row, with_key};
 use crate::filter;
-use crate::path::{Path, begins_an_index, is_narrow, required};
+use crate::path::{Path, begins_an_index, is_narrow, names_of_parents, required};
 use crate::select::{Select, count};
 use crate::text::{Builder, quoted};
 use crate::{Dialect, TagTable};
 
-/// The path of each part of the filter that every row must meet, in their order, for [`select`](crate::select).
-/// `few` is the number of rows below which a part narrows; `counted` runs a statement that counts.
+/// How a query is answered. The default asks nothing of the engine: right if everything is read anyway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The path of each part of the filter that every row must meet, in their order; the missing are [`Path::Narrow`].
+    pub paths: Vec<Path>,
+    /// Whether few rows are found first and then sorted, so that no index is to be followed for the order.
+    pub sorts: bool,
+}
+
+/// Chooses the plan of a query. `few` is the number of rows below which a part of the filter narrows; `counted` runs a
+/// statement that counts.
 ///
 /// A part that leaves few rows is listed, and its rows are asked for all other parts. If there is none, and an index
 /// gives the order, that is followed.
 ///
 /// # Errors
 /// Those of `counted`.
-pub fn paths<E>(
+pub fn plan<E>(
     dialect: &dyn Dialect,
     query: &Query,
     few: u64,
     mut counted: impl FnMut(&Select) -> Result<u64, E>,
-) -> Result<Vec<Path>, E> {
+) -> Result<Plan, E> {
     let parts = required(&query.filter);
     let order = Order::of(query, &parts);
-    let mut paths = vec![Path::Narrow; parts.len()];
     if order == Order::Sorted {
-        return Ok(paths);
+        return Ok(Plan::default());
     }
     let mut narrow = parts.iter().position(|part| is_key(query.table, part));
     let mut walks = narrow.is_some();
@@ -43,13 +51,16 @@ pub fn paths<E>(
             narrow = (counted(&probe)? < few).then_some(i);
         }
     }
-    if walks {
-        for (i, part) in parts.iter().enumerate() {
-            let stays = narrow == Some(i) || column_of(part).is_some_and(|column| order.uses(query, column));
-            paths[i] = if stays { Path::Narrow } else { Path::Walk };
-        }
-    }
-    Ok(paths)
+    let path = |(i, part): (usize, &Cow<'_, Filter>)| {
+        let is_used = match narrow {
+            Some(narrow) => i == narrow,
+            None => column_of(part).is_some_and(|column| order.uses(query, column)),
+        };
+        // The parents of rows that are found by their names are there: to list them first would be another way.
+        let is_asked = if walks { !is_used } else { !names_of_parents(part).is_empty() };
+        if is_asked { Path::Walk } else { Path::Narrow }
+    };
+    Ok(Plan { paths: parts.iter().enumerate().map(path).collect(), sorts: narrow.is_some() })
 }
 
 /// What gives the order of a query.
@@ -64,7 +75,7 @@ enum Order {
 }
 
 impl Order {
-    fn of(query: &Query, parts: &[&Filter]) -> Order {
+    fn of(query: &Query, parts: &[Cow<'_, Filter>]) -> Order {
         let table = query.table;
         let order = query.full_order();
         if order.windows(2).any(|pair| pair[0].1 != pair[1].1) {
@@ -131,7 +142,7 @@ fn probe(dialect: &dyn Dialect, query: &Query, order: Order, part: &Filter, limi
     let mut b = Builder::new(dialect);
     b.push("SELECT count(*) FROM (SELECT 1 FROM ");
     match part {
-        Filter::Has { from, to, filter } if is_narrow(*from, *to) => {
+        Filter::Has { from, to, filter } if is_narrow(*from, *to) && names_of_parents(part).is_empty() => {
             let row = b.alias();
             b.push(&format!("{} AS {row} WHERE ", quoted(query.table.name)));
             filter::parents(&mut b, *from, *to, filter, row, Some(limit));
@@ -151,7 +162,7 @@ fn probe(dialect: &dyn Dialect, query: &Query, order: Order, part: &Filter, limi
             column_of(part).filter(|c| begins_an_index(*c) && !order.uses(query, *c))?;
             let row = b.alias();
             b.push(&format!("{} AS {row} WHERE ", quoted(query.table.name)));
-            filter::conditions(&mut b, slice::from_ref(&part), row, &[]);
+            filter::conditions(&mut b, &[Cow::Borrowed(part)], row, &[]);
         }
     }
     b.push(" LIMIT ").push_param(count(limit)).push(") AS probe");

@@ -3,7 +3,8 @@
 use mintaka_core::{Col, Direction, Kind, Query, Value};
 
 use crate::filter::{self, is_all};
-use crate::path::{Path, required};
+use crate::path::required;
+use crate::plan::Plan;
 use crate::text::{Alias, Builder, list, quoted};
 use crate::{Dialect, ROW_VERSION};
 
@@ -18,9 +19,8 @@ pub struct Select {
     pub kinds: Vec<Kind>,
 }
 
-/// The statement of a query: the row's version, then the columns. `paths` are those of the parts of its filter, see
-/// [`paths`](crate::paths); where one is missing, it is [`Path::Narrow`].
-pub fn select(dialect: &dyn Dialect, query: &Query, paths: &[Path]) -> Select {
+/// The statement of a query: the row's version, then the columns.
+pub fn select(dialect: &dyn Dialect, query: &Query, plan: &Plan) -> Select {
     let mut b = Builder::new(dialect);
     let row = b.alias();
     let columns: Vec<Col> = match &query.columns {
@@ -38,7 +38,7 @@ pub fn select(dialect: &dyn Dialect, query: &Query, paths: &[Path]) -> Select {
     }
     if !is_all(&query.filter) {
         b.push(separator);
-        filter::conditions(&mut b, &required(&query.filter), row, paths);
+        filter::conditions(&mut b, &required(&query.filter), row, &plan.paths);
         separator = " AND ";
     }
     if let Some(position) = &query.after {
@@ -47,7 +47,9 @@ pub fn select(dialect: &dyn Dialect, query: &Query, paths: &[Path]) -> Select {
     }
     b.push(" ORDER BY ");
     b.joined(&order, ", ", "1", |b, (column, direction)| {
-        b.push(&row.column(*column)).push(spelled(*direction));
+        let column = row.column(*column);
+        let column = if plan.sorts { b.dialect.unindexed(&column) } else { column };
+        b.push(&column).push(spelled(*direction));
     });
     let limit = query.each.as_ref().map_or(query.limit, |each| each.k);
     b.push(" LIMIT ").push_param(count(limit));

@@ -5,7 +5,7 @@
 
 use mintaka_core::records::{Event, Flow, FlowRun, Log, deployment, event, flow, flow_run, log, task_run};
 use mintaka_core::{Aggregate, Cmp, Direction, Each, Filter, Group, Measure, Query, Record, Time, Value};
-use mintaka_sqlkit::{Path, Select, Sqlite, Statements, aggregate, ddl, paths, select, update_text};
+use mintaka_sqlkit::{Path, Plan, Select, Sqlite, Statements, aggregate, ddl, plan, select, update_text};
 use uuid::Uuid;
 
 fn check(file: &str, actual: &str) {
@@ -96,7 +96,7 @@ fn filters() {
         ),
     ];
     let text: String =
-        cases.into_iter().map(|(name, f)| described(name, &select(&Sqlite, &filtered(f), &[]))).collect();
+        cases.into_iter().map(|(name, f)| described(name, &select(&Sqlite, &filtered(f), &Plan::default()))).collect();
     check("filters.sql", &text);
 }
 
@@ -134,18 +134,20 @@ fn queries() {
         ),
         ("some of each", Query { each: Some(each), ..by_time(Direction::Asc) }),
     ];
-    let mut text: String = cases.iter().map(|(name, query)| described(name, &select(&Sqlite, query, &[]))).collect();
-    text += &described("a frequent tag", &select(&Sqlite, &tagged, &[Path::Walk]));
+    let mut text: String =
+        cases.iter().map(|(name, query)| described(name, &select(&Sqlite, query, &Plan::default()))).collect();
+    let walk = Plan { paths: vec![Path::Walk], sorts: false };
+    text += &described("a frequent tag", &select(&Sqlite, &tagged, &walk));
     let of_flow = filtered(Filter::has(flow_run::flow_id, flow::id, Filter::eq(flow::name, "f")))
         .order(flow_run::sort_time, Direction::Desc);
-    text += &described("runs of many flows", &select(&Sqlite, &of_flow, &[Path::Walk]));
+    text += &described("runs of many flows", &select(&Sqlite, &of_flow, &walk));
     let two = Query { filter: tagged.filter.clone().and(of_flow.filter.clone()), ..tagged };
     let (mut counted, mut rows) = (Vec::new(), [9_000, 10].into_iter());
-    let chosen = paths(&Sqlite, &two, 2000, |probe| {
+    let chosen = plan(&Sqlite, &two, 2000, |probe| {
         counted.push(described("how many rows one part leaves", probe));
         rows.next().ok_or("no third part")
     });
-    assert_eq!(chosen, Ok(vec![Path::Walk, Path::Narrow]));
+    assert_eq!(chosen, Ok(Plan { paths: vec![Path::Walk, Path::Narrow], sorts: true }));
     text += &counted.concat();
     check("queries.sql", &text);
 }

@@ -113,6 +113,8 @@ impl Criteria {
         }
         for rows in narrowing {
             let mut query = Query::of(EventResource::TABLE).filter(rows).limit(FEW + 1);
+            // The order of the index that finds them.
+            query = query.order(event_resources::occurred, Direction::Asc);
             query.columns = Some(vec![event_resources::event_id]);
             query.check()?;
             let found = store.backend().select(query).await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use mintaka_core::records::TABLES;
-use mintaka_sqlkit::{Select, Sqlite, TagTable, aggregate, ddl, paths, select};
+use mintaka_sqlkit::{Plan, Select, Sqlite, TagTable, aggregate, ddl, plan, select};
 use rusqlite::Connection;
 
 use crate::recorder::Asked;
@@ -55,7 +55,7 @@ impl Planner {
     /// The statement of a query if no condition is known to leave few rows: queries with the same one have the same costs.
     pub fn statement(asked: &Asked) -> String {
         match asked {
-            Asked::Select(query) => select(&Sqlite, query, &[]).text,
+            Asked::Select(query) => select(&Sqlite, query, &Plan::default()).text,
             Asked::Aggregate(asked) => aggregate(&Sqlite, asked).text,
         }
     }
@@ -75,21 +75,21 @@ impl Planner {
             Asked::Select(query) => query,
         };
         let mut probes = Vec::new();
-        let mut plan = |few: Option<usize>| {
+        let mut planned = |few: Option<usize>| {
             probes.clear();
             let counted = |probe: &Select| {
                 probes.push(probe.clone());
                 Ok::<_, Infallible>(if few == Some(probes.len() - 1) { 0 } else { FEW })
             };
-            let Ok(paths) = paths(&Sqlite, query, FEW, counted);
-            (select(&Sqlite, query, &paths), probes.clone())
+            let Ok(plan) = plan(&Sqlite, query, FEW, counted);
+            (select(&Sqlite, query, &plan), probes.clone())
         };
-        let (walk, probes) = plan(None);
+        let (walk, probes) = planned(None);
         let many = !probes.is_empty() || leaves_most(&query.filter);
         self.explain(&walk, if many { Found::Many } else { Found::Unknown }, &mut costs);
         for (n, probe) in probes.iter().enumerate() {
             self.explain(probe, Found::Counted, &mut costs);
-            self.explain(&plan(Some(n)).0, Found::Few, &mut costs);
+            self.explain(&planned(Some(n)).0, Found::Few, &mut costs);
         }
         costs
     }
