@@ -1,5 +1,7 @@
 //! What commands need of their process: threads, a log, signals.
 
+use std::io::IsTerminal;
+
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +30,9 @@ pub fn log() -> Result<(), String> {
         other => other,
     };
     let filter = EnvFilter::try_new(level).map_err(|e| format!("MINTAKA_LOG={level}: {e}"))?;
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let _ = log.try_init();
     Ok(())
 }
 

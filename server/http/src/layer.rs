@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -71,7 +72,25 @@ fn matches_template(template: &str, path: &str) -> bool {
 impl<E: Endpoint> Endpoint for Layer<E> {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
+    async fn call(&self, request: Request) -> Result<Response> {
+        let begun = Instant::now();
+        let (method, uri) = (request.method().clone(), request.original_uri().clone());
+        let agent = request.headers().get(header::USER_AGENT).cloned();
+        let response = self.answer(request).await?;
+        let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+        let client = agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        match status {
+            500.. if status != 501 => {
+                tracing::warn!(%method, path = uri.path(), status, ms, client, "request failed");
+            }
+            _ => tracing::debug!(%method, path = uri.path(), status, ms, client, "request"),
+        }
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> Layer<E> {
+    async fn answer(&self, mut request: Request) -> Result<Response> {
         request.set_data(self.unnamed);
         let is_v2 = Client::of(&request).is_v2();
         let uri = request.original_uri().clone();

@@ -115,8 +115,11 @@ impl Server {
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 let _permit = permit;
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended");
+                match connection.await {
+                    // A client that keeps a connection and asks nothing more.
+                    Err(error) if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout) => {}
+                    Err(error) => tracing::debug!(%error, "connection ended"),
+                    Ok(()) => {}
                 }
             });
         }
