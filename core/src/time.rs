@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 
 /// An instant, in whole microseconds since 1970-01-01T00:00:00Z.
 ///
@@ -40,31 +40,39 @@ impl Time {
         Time::from_micros(Utc::now().timestamp_micros())
     }
 
-    /// Parses RFC 3339, and the looser ISO 8601 spellings that clients send; without a zone it is UTC.
+    /// Parses RFC 3339, and the looser ISO 8601 spellings that clients send; without a zone it is UTC. `None` also for
+    /// leap seconds and outside of the years 1 to 9999, which clients cannot hold.
     pub fn parse(text: &str) -> Option<Time> {
-        let text = text.trim();
+        let t = Time::spelled(text.trim())?;
+        let is_leap = t.timestamp_subsec_nanos() >= 1_000_000_000;
+        let micros = t.timestamp_micros();
+        (!is_leap && (Time::MIN.0..=Time::MAX.0).contains(&micros)).then_some(Time(micros))
+    }
+
+    fn spelled(text: &str) -> Option<DateTime<Utc>> {
         if let Ok(t) = DateTime::parse_from_rfc3339(text) {
-            return Some(t.with_timezone(&Utc).into());
+            return Some(t.with_timezone(&Utc));
         }
         for format in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
             if let Ok(t) = DateTime::parse_from_str(text, format) {
-                return Some(t.with_timezone(&Utc).into());
+                return Some(t.with_timezone(&Utc));
             }
         }
         for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
             if let Ok(t) = NaiveDateTime::parse_from_str(text, format) {
-                return Some(t.and_utc().into());
+                return Some(t.and_utc());
             }
         }
-        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc().into())
+        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc())
     }
 
-    /// Reads a number as clients send it: seconds since 1970, or milliseconds if it is greater than 2e10. `None` if it
-    /// is not finite.
+    /// Reads a number as clients send it: seconds since 1970, or milliseconds if it is greater than 2e10. `None`
+    /// outside of the years 1 to 9999.
     pub fn parse_number(number: f64) -> Option<Time> {
         const SECONDS_END: f64 = 2e10;
         let seconds = if number.abs() > SECONDS_END { number / 1e3 } else { number };
-        number.is_finite().then(|| Time::from_micros((seconds * 1e6).round() as i64))
+        let micros = (seconds * 1e6).round();
+        (micros >= Time::MIN.0 as f64 && micros <= Time::MAX.0 as f64).then_some(Time(micros as i64))
     }
 
     /// This instant as chrono's type.
@@ -128,34 +136,12 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        d.deserialize_any(Reader)
-    }
-}
-
-/// Reads text by [`Time::parse`] and numbers by [`Time::parse_number`].
-struct Reader;
-
-impl Visitor<'_> for Reader {
-    type Value = Time;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a date and time")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
-        Time::parse(text).ok_or_else(|| E::custom(format!("`{text}` is not a date and time")))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Time, E> {
-        Time::parse_number(number).ok_or_else(|| E::custom("a date and time is a finite number"))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Time, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Time, E> {
-        self.visit_f64(number as f64)
+        let read = match Value::deserialize(d)? {
+            Value::String(text) => Time::parse(&text).ok_or(text),
+            Value::Number(number) => number.as_f64().and_then(Time::parse_number).ok_or_else(|| number.to_string()),
+            other => Err(other.to_string()),
+        };
+        read.map_err(|said| de::Error::custom(format!("`{said}` is not a date and time of the years 1 to 9999")))
     }
 }
 
@@ -175,7 +161,15 @@ mod tests {
             let time = Time::parse(text).expect(text);
             assert_eq!(time.to_string(), "2026-11-24T04:50:33.753740Z", "{text}");
         }
-        assert_eq!(Time::parse("next week"), None);
+        for text in [
+            "next week",
+            "0000-06-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-05:00",
+            "2016-12-31T23:59:60Z",
+        ] {
+            assert_eq!(Time::parse(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -185,6 +179,8 @@ mod tests {
             assert_eq!(time.to_string(), "2026-11-24T04:50:33.753740Z", "{number}");
         }
         assert_eq!(serde_json::from_str::<Time>("0").expect("a whole number"), Time::default());
-        assert_eq!(Time::parse_number(f64::NAN), None);
+        for number in [f64::NAN, f64::INFINITY, 1e308, -1e15] {
+            assert_eq!(Time::parse_number(number), None, "{number}");
+        }
     }
 }

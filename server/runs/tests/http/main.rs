@@ -12,6 +12,7 @@ mod histories;
 mod inputs;
 mod lifecycle_events;
 mod logs;
+mod numbers;
 mod task_runs;
 
 use std::sync::Arc;
