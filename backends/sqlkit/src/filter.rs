@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use mintaka_core::{Cmp, Col, Filter, Kind, Value};
 
-use crate::TagTable;
 use crate::path::{Path, is_narrow};
-use crate::text::{Alias, Builder, list, quoted};
+use crate::tags;
+use crate::text::{Alias, Builder, quoted};
 
 /// Lists longer than this are bound as one parameter.
 const LONG_LIST: usize = 1024;
@@ -22,7 +22,8 @@ pub(crate) enum Nulls {
 
 /// Appends the conditions that all `parts` hold for the row `row`, each by its path.
 pub(crate) fn conditions(b: &mut Builder<'_>, parts: &[Cow<'_, Filter>], row: Alias, paths: &[Path]) {
-    b.joined(parts.iter().enumerate(), " AND ", "TRUE", |b, (i, part)| {
+    let parts: Vec<_> = parts.iter().enumerate().collect();
+    b.chained(&parts, " AND ", "TRUE", &mut |b, &(i, part)| {
         filter(b, part, row, Nulls::Loose, paths.get(i).copied().unwrap_or(Path::Narrow));
     });
 }
@@ -71,15 +72,11 @@ pub(crate) fn filter(b: &mut Builder<'_>, filter: &Filter, row: Alias, nulls: Nu
             b.push(&condition);
         }
         Filter::StartsWith(column, prefix) => starts_with(b, *column, prefix, row, nulls),
-        Filter::TagsAny(column, tags) => any_tag(b, *column, tags, row, path),
-        Filter::TagsAll(column, tags) => {
-            let mut distinct: Vec<&String> = tags.iter().collect();
-            distinct.sort();
-            distinct.dedup();
-            b.push("(");
-            b.joined(distinct, " AND ", "TRUE", |b, tag| any_tag(b, *column, std::slice::from_ref(tag), row, path));
-            b.push(")");
+        Filter::TagsAny(column, tags) => {
+            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+            tags::has_any(b, *column, &tags, row, path);
         }
+        Filter::TagsAll(column, tags) => tags::has_all(b, *column, tags, row, path),
         Filter::TagsEmpty(column) => {
             let empty = b.dialect.empty_tags();
             let condition = format!("coalesce({}, {empty}) = {empty}", row.column(*column));
@@ -130,12 +127,9 @@ pub(crate) fn is_all(filter: &Filter) -> bool {
 }
 
 fn group(b: &mut Builder<'_>, parts: &[Filter], separator: &str, empty: &str, row: Alias, nulls: Nulls, path: Path) {
-    if let [one] = parts {
-        return filter(b, one, row, nulls, path);
-    }
-    let many = !parts.is_empty();
+    let many = parts.len() > 1;
     b.push(if many { "(" } else { "" });
-    b.joined(parts, separator, empty, |b, part| filter(b, part, row, nulls, path));
+    b.chained(parts, separator, empty, &mut |b, part| filter(b, part, row, nulls, path));
     b.push(if many { ")" } else { "" });
 }
 
@@ -165,7 +159,7 @@ fn guarded(b: &mut Builder<'_>, columns: &[Col], row: Alias, nulls: Nulls, condi
 
 /// `(v, v, …)`. Its length is rounded up to a power of two by repeating the last value, so that a backend's cache of
 /// statements holds few texts; a very long list becomes one parameter.
-fn value_list(b: &mut Builder<'_>, kind: Kind, mut values: Vec<Value>) {
+pub(crate) fn value_list(b: &mut Builder<'_>, kind: Kind, mut values: Vec<Value>) {
     b.push("(");
     if values.len() > LONG_LIST {
         let parameter = b.param(Value::Json(json_list(&values)));
@@ -237,42 +231,4 @@ fn after_all_with_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-fn any_tag(b: &mut Builder<'_>, column: Col, tags: &[String], row: Alias, path: Path) {
-    if tags.is_empty() {
-        b.push("FALSE");
-        return;
-    }
-    let tags: Vec<Value> = tags.iter().map(|t| Value::text(t.as_str())).collect();
-    let Some(side) = TagTable::on(b.dialect, column) else {
-        let of = b.dialect.tags_of(&row.column(column));
-        b.push("EXISTS (SELECT 1 FROM ").push(&of).push(" AS j WHERE j.value IN ");
-        value_list(b, Kind::Text, tags);
-        b.push(")");
-        return;
-    };
-    let table = column.table;
-    let entry = b.alias();
-    let key = |alias: Alias| list(table.key.iter().map(|&i| alias.named(table.columns[i].name)));
-    match path {
-        Path::Narrow => {
-            let (open, close) = if table.key.len() == 1 { ("", "") } else { ("(", ")") };
-            b.push(&format!("{open}{}{close} IN (SELECT {} FROM ", key(row), key(entry)));
-            b.push(&format!("{} AS {entry} WHERE {} IN ", quoted(&side.name), entry.named("tag")));
-            value_list(b, Kind::Text, tags);
-        }
-        Path::Walk => {
-            b.push(&format!("EXISTS (SELECT 1 FROM {} AS {entry} WHERE ", quoted(&side.name)));
-            b.push(&entry.named("tag")).push(" IN ");
-            value_list(b, Kind::Text, tags);
-            for &ordinal in side.sort.iter().chain(table.key) {
-                let def = &table.columns[ordinal];
-                let mine = row.named(def.name);
-                let mine = if def.nullable { format!("coalesce({mine}, {})", b.dialect.least(def.kind)) } else { mine };
-                b.push(&format!(" AND {} = {mine}", entry.named(def.name)));
-            }
-        }
-    }
-    b.push(")");
 }

@@ -19,6 +19,7 @@ mod filter;
 mod path;
 mod plan;
 mod select;
+mod tags;
 mod text;
 mod writes;
 

@@ -152,11 +152,8 @@ fn probe(dialect: &dyn Dialect, query: &Query, order: Order, part: &Filter, limi
             let all = matches!(part, Filter::TagsAll(..));
             let tags = if all { tags.get(..1)? } else { tags };
             let side = TagTable::on(dialect, *column)?;
-            b.push(&format!("{} WHERE {} IN (", quoted(&side.name), quoted("tag")));
-            b.joined(tags, ", ", "NULL", |b, tag| {
-                b.push_param(Value::text(tag.as_str()));
-            });
-            b.push(")");
+            b.push(&format!("{} WHERE {} IN ", quoted(&side.name), quoted("tag")));
+            filter::value_list(&mut b, Kind::Text, tags.iter().map(Value::text).collect());
         }
         _ => {
             column_of(part).filter(|c| begins_an_index(*c) && !order.uses(query, *c))?;

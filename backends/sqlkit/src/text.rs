@@ -4,6 +4,9 @@ use mintaka_core::{Col, Value};
 
 use crate::Dialect;
 
+/// More conditions than this are not joined in one chain.
+const LONG_CHAIN: usize = 64;
+
 /// A quoted identifier.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -87,5 +90,19 @@ impl<'d> Builder<'d> {
         if first {
             self.push(empty);
         }
+    }
+
+    /// Conditions joined by AND or OR, or `empty` if there are none. Many are nested in balance: engines bound the depth of
+    /// an expression, and a chain is as deep as it is long.
+    pub fn chained<T>(&mut self, parts: &[T], separator: &str, empty: &str, each: &mut impl FnMut(&mut Self, &T)) {
+        if parts.len() <= LONG_CHAIN {
+            return self.joined(parts, separator, empty, each);
+        }
+        let halves = parts.split_at(parts.len() / 2);
+        self.joined([halves.0, halves.1], separator, empty, |b, half| {
+            b.push("(");
+            b.chained(half, separator, empty, each);
+            b.push(")");
+        });
     }
 }

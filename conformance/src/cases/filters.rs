@@ -1,9 +1,9 @@
 //! The nodes of the filter language, but for texts and relations.
 
 use mintaka_core::records::{
-    FlowRun, StateType, WorkQueue, deployment, event_resources, flow, flow_run, log, variable, work_queue,
+    Flow, FlowRun, StateType, WorkQueue, deployment, event_resources, flow, flow_run, log, variable, work_queue,
 };
-use mintaka_core::{Cmp, Col, Error, Filter, Query, Table, Value};
+use mintaka_core::{Cmp, Col, Error, Filter, Query, Table, Tags, Value};
 
 use crate::lab::Lab;
 use crate::sample::{self, at, id, tags};
@@ -13,11 +13,13 @@ super::cases! { "filter":
     comparisons_are_by_number_byte_and_instant ["S3"]
     a_comparison_with_null_is_false_and_its_complement_true ["S2" "S3"]
     not_is_a_complement_through_and_and_or ["S1" "S2"]
+    a_chain_may_have_a_thousand_parts ["S1" "S2"]
     columns_of_a_row_compare_with_each_other ["S2" "S4"]
     in_is_equality_with_one_of_the_values ["S2" "S5"]
     in_takes_thousands_of_values ["S5"]
     null_is_told_from_what_is_empty ["S6"]
     tags_are_asked_for_any_all_and_none ["S11"]
+    tags_may_be_many ["S11"]
     tags_are_compared_whole_and_byte_for_byte ["S11" "S20"]
     a_malformed_filter_is_invalid ["S19"]
 }
@@ -135,6 +137,18 @@ async fn in_takes_thousands_of_values(lab: Lab) -> Result<(), Error> {
     lab.meets(&flow_run::TABLE, Filter::any(flow_run::id, (4..40_000).map(id)), &[4, 5, 20_000, 39_999]).await
 }
 
+async fn a_chain_may_have_a_thousand_parts(lab: Lab) -> Result<(), Error> {
+    some_runs(&lab).await?;
+    let runs = &flow_run::TABLE;
+    let counts = |range: std::ops::Range<i64>| range.map(|n| Filter::eq(flow_run::run_count, n)).collect::<Vec<_>>();
+    lab.meets(runs, Filter::Or(counts(9..1_200)), &[4, 5]).await?;
+    lab.meets(runs, Filter::Or(counts(-1_190..10)), &[1, 2, 3, 5]).await?;
+    let none = |range| Filter::And(counts(range).into_iter().map(Filter::negate).collect());
+    lab.meets(runs, none(9..1_200), &[1, 2, 3]).await?;
+    lab.meets(runs, none(-1_190..10), &[4]).await?;
+    lab.meets(runs, Filter::And(Vec::new()).and(none(0..1_200)).negate(), &[1, 2, 4, 5]).await
+}
+
 async fn null_is_told_from_what_is_empty(lab: Lab) -> Result<(), Error> {
     let queue = |n, description: Option<&str>, concurrency_limit| WorkQueue {
         description: description.map(Into::into),
@@ -166,6 +180,23 @@ async fn tags_are_asked_for_any_all_and_none(lab: Lab) -> Result<(), Error> {
     lab.meets(runs, all(&["a", "x"]), &[]).await?;
     lab.meets(runs, all(&[]), &[1, 2, 3, 4, 5]).await?;
     lab.meets(runs, Filter::TagsEmpty(flow_run::tags), &[1]).await
+}
+
+async fn tags_may_be_many(lab: Lab) -> Result<(), Error> {
+    let many = |range: std::ops::Range<u32>| range.map(|n| n.to_string()).collect::<Vec<String>>();
+    let runs = [many(0..2_000), many(1..2_001), many(0..9), [many(0..8), many(0..8)].concat()];
+    lab.seed(runs.into_iter().zip(1..).map(|(list, n)| FlowRun { tags: Tags(list), ..sample::flow_run(n, 1) })).await?;
+    let flows = [many(0..12), many(0..8)].into_iter().zip(1..);
+    lab.seed(flows.map(|(list, n)| Flow { tags: Tags(list), ..sample::flow(n) })).await?;
+    let runs = &flow_run::TABLE;
+    let all = |range| Filter::TagsAll(flow_run::tags, many(range));
+    lab.meets(runs, all(0..2_000), &[1]).await?;
+    lab.meets(runs, all(1..2_000), &[1, 2]).await?;
+    lab.meets(runs, all(0..9), &[1, 3]).await?;
+    lab.meets(runs, all(0..9).negate(), &[2, 4]).await?;
+    lab.meets(runs, Filter::TagsAny(flow_run::tags, many(2_000..42_000)), &[2]).await?;
+    lab.meets(&flow::TABLE, Filter::TagsAll(flow::tags, many(0..9)), &[1]).await?;
+    lab.meets(&flow::TABLE, Filter::TagsAny(flow::tags, many(8..42_000)), &[1]).await
 }
 
 async fn tags_are_compared_whole_and_byte_for_byte(lab: Lab) -> Result<(), Error> {
