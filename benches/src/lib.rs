@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mintaka_backends::Options;
 use mintaka_core::records::{FlowRun, FlowRunState, StateType, flow_run};
-use mintaka_core::{Backend, Batch, Change, Error, Json, Key, Outcome, Tags, Time, Versioned};
+use mintaka_core::{Backend, Batch, Change, Error, Key, Outcome, Tags, Time, Versioned};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -81,38 +81,17 @@ pub fn a_run(n: u64) -> FlowRun {
         updated: at,
         name: format!("run-{n}"),
         flow_id: Uuid::from_u128(u128::from(n % 50)),
-        state_id: None,
         deployment_id: Some(Uuid::from_u128(u128::from(n % 200))),
-        work_queue_id: None,
-        work_queue_name: None,
         flow_version: Some("1".into()),
-        deployment_version: None,
-        parameters: Json::object(),
-        idempotency_key: None,
-        context: Json::object(),
-        empirical_policy: Json::object(),
         tags: Tags(tags),
-        labels: Json::object(),
-        parent_task_run_id: None,
         state_type: Some(StateType::Scheduled),
         state_name: Some("Scheduled".into()),
         state_timestamp: Some(at),
-        run_count: 0,
         expected_start_time: Some(at),
         next_scheduled_start_time: Some(at),
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
         auto_scheduled: true,
-        infrastructure_document_id: None,
-        infrastructure_pid: None,
-        created_by: None,
-        job_variables: None,
         sort_time: Some(at),
-        start_delay: None,
-        parent_flow_run_id: None,
-        created_by_id: None,
-        created_by_type: None,
+        ..FlowRun::default()
     }
 }
 
@@ -131,9 +110,7 @@ pub fn transition(seen: &Versioned<FlowRun>) -> Batch {
         r#type: to,
         name: to.default_name(),
         timestamp: at,
-        message: None,
-        state_details: Json::object(),
-        data: None,
+        ..FlowRunState::default()
     };
     let change = Change::default()
         .set(flow_run::updated, at)

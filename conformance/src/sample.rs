@@ -47,38 +47,7 @@ pub fn flow_run(n: u128, flow: u128) -> FlowRun {
         updated: at(0),
         name: format!("run-{n}"),
         flow_id: id(flow),
-        state_id: None,
-        deployment_id: None,
-        work_queue_id: None,
-        work_queue_name: None,
-        flow_version: None,
-        deployment_version: None,
-        parameters: Json::object(),
-        idempotency_key: None,
-        context: Json::object(),
-        empirical_policy: Json::object(),
-        tags: Tags::default(),
-        labels: Json::object(),
-        parent_task_run_id: None,
-        state_type: None,
-        state_name: None,
-        state_timestamp: None,
-        run_count: 0,
-        expected_start_time: None,
-        next_scheduled_start_time: None,
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
-        auto_scheduled: false,
-        infrastructure_document_id: None,
-        infrastructure_pid: None,
-        created_by: None,
-        job_variables: None,
-        sort_time: None,
-        start_delay: None,
-        parent_flow_run_id: None,
-        created_by_id: None,
-        created_by_type: None,
+        ..FlowRun::default()
     }
 }
 
@@ -105,26 +74,7 @@ pub fn task_run(n: u128, run: Option<u128>) -> TaskRun {
         flow_run_id: run.map(id),
         task_key: "task".into(),
         dynamic_key: n.to_string(),
-        cache_key: None,
-        cache_expiration: None,
-        task_version: None,
-        empirical_policy: Json::object(),
-        tags: Tags::default(),
-        labels: Json::object(),
-        state_id: None,
-        task_inputs: Json::object(),
-        state_type: None,
-        state_name: None,
-        state_timestamp: None,
-        run_count: 0,
-        flow_run_run_count: 0,
-        expected_start_time: None,
-        next_scheduled_start_time: None,
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
-        sort_time: None,
-        start_delay: None,
+        ..TaskRun::default()
     }
 }
 
@@ -135,29 +85,9 @@ pub fn deployment(n: u128, flow: u128) -> Deployment {
         created: at(0),
         updated: at(0),
         name: format!("deployment-{n}"),
-        version: None,
-        description: None,
         flow_id: id(flow),
-        paused: false,
-        tags: Tags::default(),
-        labels: Json::object(),
-        parameters: Json::object(),
-        enforce_parameter_schema: false,
-        parameter_openapi_schema: None,
-        pull_steps: None,
-        path: None,
-        entrypoint: None,
-        manifest_path: None,
-        storage_document_id: None,
-        infrastructure_document_id: None,
-        infra_overrides: Json::object(),
-        work_queue_id: None,
-        work_queue_name: None,
-        concurrency_options: None,
-        last_polled: None,
         status: PollStatus::NotReady,
-        created_by: None,
-        updated_by: None,
+        ..Deployment::default()
     }
 }
 
@@ -168,13 +98,8 @@ pub fn deployment_schedule(n: u128, deployment: u128) -> DeploymentSchedule {
         created: at(0),
         updated: at(0),
         deployment_id: id(deployment),
-        schedule: Json::object(),
         active: true,
-        max_scheduled_runs: None,
-        parameters: Json::object(),
-        slug: None,
-        catchup: false,
-        max_active_runs: None,
+        ..DeploymentSchedule::default()
     }
 }
 
@@ -185,16 +110,9 @@ pub fn work_pool(n: u128) -> WorkPool {
         created: at(0),
         updated: at(0),
         name: format!("pool-{n}"),
-        description: None,
         r#type: "process".into(),
-        base_job_template: Json::object(),
-        is_paused: false,
-        concurrency_limit: None,
-        status: None,
-        storage_configuration: Json::object(),
         default_queue_id: id(0),
-        last_transitioned_status_at: None,
-        last_status_event_id: None,
+        ..WorkPool::default()
     }
 }
 
@@ -205,14 +123,10 @@ pub fn work_queue(n: u128, pool: u128) -> WorkQueue {
         created: at(0),
         updated: at(0),
         name: format!("queue-{n}"),
-        description: None,
-        is_paused: false,
-        concurrency_limit: None,
         priority: n as i64,
         work_pool_id: id(pool),
-        filter: None,
-        last_polled: None,
         status: WorkStatus::NotReady,
+        ..WorkQueue::default()
     }
 }
 
@@ -238,10 +152,7 @@ pub fn log(n: u128) -> Log {
         name: "log".into(),
         level: 20,
         message: format!("line {n}"),
-        flow_run_id: None,
-        task_run_id: None,
-        writer: 0,
-        seq: 0,
+        ..Log::default()
     }
 }
 
@@ -252,13 +163,9 @@ pub fn event(n: u128) -> Event {
         id: id(n),
         event: "happened".into(),
         resource_id: format!("thing.{n}"),
-        resource: Json::object(),
         related: Json::array(),
-        payload: Json::object(),
         received: at(0),
-        follows: None,
-        writer: 0,
-        seq: 0,
+        ..Event::default()
     }
 }
 

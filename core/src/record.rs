@@ -3,7 +3,7 @@
 use crate::{Error, Row, Table, Value};
 
 /// A typed row of one table. Made by [`record!`](crate::record).
-pub trait Record: Sized + Clone + Send + Sync + 'static {
+pub trait Record: Default + Clone + Send + Sync + 'static {
     /// The table.
     const TABLE: &'static Table;
     /// Name of the type, as in the API's document.
@@ -63,7 +63,8 @@ impl<R> std::ops::Deref for Versioned<R> {
 /// }
 /// ```
 /// A stream adds `stream (writer, seq);`, two columns of type `i64` that the backend stamps.
-/// Columns marked `internal` are not serialised.
+/// Columns marked `internal` are not serialised. The default of a record is null wherever that is allowed, and else zero,
+/// empty, or the first of an enumeration.
 #[macro_export]
 macro_rules! record {
     (
@@ -78,7 +79,7 @@ macro_rules! record {
     ) => {
         $(#[$doc])*
         #[allow(missing_docs)] // a field is the column of its name
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name { $( $(#[doc = $fdoc])* pub $field: $type ),+ }
 
         #[doc = concat!("Columns of `", $table, "`.")]

@@ -341,6 +341,9 @@ macro_rules! text_enum {
             fn texts() -> Vec<&'static str> { vec![$($text),+] }
             fn from_text(text: &str) -> Option<$name> { $name::parse(text) }
         }
+        impl Default for $name {
+            fn default() -> $name { $name::ALL[0] }
+        }
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result { f.write_str(self.as_str()) }
         }

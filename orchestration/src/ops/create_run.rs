@@ -92,7 +92,6 @@ impl NewFlowRun {
             updated: now,
             name: named(self.name),
             flow_id: self.flow_id,
-            state_id: None,
             deployment_id: self.deployment_id,
             work_queue_id: self.work_queue_id,
             work_queue_name: self.work_queue_name,
@@ -105,25 +104,11 @@ impl NewFlowRun {
             tags: self.tags,
             labels,
             parent_task_run_id: self.parent_task_run_id,
-            state_type: None,
-            state_name: None,
-            state_timestamp: None,
-            run_count: 0,
-            expected_start_time: None,
-            next_scheduled_start_time: None,
-            start_time: None,
-            end_time: None,
-            total_run_time: 0.0,
             auto_scheduled: self.auto_scheduled,
             infrastructure_document_id: self.infrastructure_document_id,
-            infrastructure_pid: None,
-            created_by: None,
             job_variables: Some(self.job_variables),
-            sort_time: None,
-            start_delay: None,
             parent_flow_run_id,
-            created_by_id: None,
-            created_by_type: None,
+            ..FlowRun::default()
         }
         .made_by(self.created_by)
     }
@@ -196,20 +181,8 @@ impl NewTaskRun {
             empirical_policy: Json::of(&self.empirical_policy),
             tags: self.tags,
             labels,
-            state_id: None,
             task_inputs: self.task_inputs,
-            state_type: None,
-            state_name: None,
-            state_timestamp: None,
-            run_count: 0,
-            flow_run_run_count: 0,
-            expected_start_time: None,
-            next_scheduled_start_time: None,
-            start_time: None,
-            end_time: None,
-            total_run_time: 0.0,
-            sort_time: None,
-            start_delay: None,
+            ..TaskRun::default()
         }
     }
 }

@@ -6,7 +6,7 @@
 use mintaka_core::records::{
     Deployment, DeploymentSchedule, Flow, PollStatus, Variable, WorkQueue, deployment, deployment_schedule,
 };
-use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, Record, Store, Tags, Time, Versioned};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, Record, Store, Time, Versioned};
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
@@ -84,29 +84,12 @@ fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time, line: ClientLine) -> 
         created: now,
         updated: now,
         name,
-        version: None,
-        description: None,
         flow_id,
-        paused: false,
-        tags: Tags::default(),
-        labels: Json::object(),
-        parameters: Json::object(),
         enforce_parameter_schema: v3,
         parameter_openapi_schema: v3.then(Json::object),
         pull_steps: v3.then(Json::array),
-        path: None,
-        entrypoint: None,
-        manifest_path: None,
-        storage_document_id: None,
-        infrastructure_document_id: None,
-        infra_overrides: Json::object(),
-        work_queue_id: None,
-        work_queue_name: None,
-        concurrency_options: None,
-        last_polled: None,
         status: PollStatus::NotReady,
-        created_by: None,
-        updated_by: None,
+        ..Deployment::default()
     }
 }
 

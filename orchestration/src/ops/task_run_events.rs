@@ -1,7 +1,7 @@
 //! Task runs as clients of the 3.x line report them: as events, in any order of arrival.
 
 use mintaka_core::records::{TaskRun, TaskRunState, task_run, task_run_state};
-use mintaka_core::{Batch, Change, Cmp, Col, Condition, Json, OnExists, Op, Record, Tags, Time, Value};
+use mintaka_core::{Batch, Change, Cmp, Col, Condition, Json, OnExists, Op, Record, Time, Value};
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
@@ -87,30 +87,13 @@ fn described(
         id,
         created: state.timestamp,
         updated: state.timestamp,
-        name: String::new(),
         flow_run_id,
-        task_key: String::new(),
-        dynamic_key: String::new(),
-        cache_key: None,
-        cache_expiration: None,
-        task_version: None,
         empirical_policy: Json::of(&TaskRunPolicy::default()),
-        tags: Tags::default(),
-        labels: Json::object(),
         state_id: Some(state.id),
-        task_inputs: Json::object(),
         state_type: Some(state.r#type),
         state_name: Some(state.name.clone()),
         state_timestamp: Some(state.timestamp),
-        run_count: 0,
-        flow_run_run_count: 0,
-        expected_start_time: None,
-        next_scheduled_start_time: None,
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
-        sort_time: None,
-        start_delay: None,
+        ..TaskRun::default()
     };
     let mut mentioned = vec![task_run::state_id, task_run::state_type, task_run::state_name, task_run::state_timestamp];
     read!(fields, mentioned, run: name, task_key, dynamic_key, cache_key, cache_expiration, task_version, tags, labels,

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses a part
 
 use mintaka_core::records::{FlowRun, StateType, TaskRun};
-use mintaka_core::{Json, Tags, Time, Versioned};
+use mintaka_core::{Json, Time, Versioned};
 use mintaka_orchestration::rules::{Case, FlowPolicy, Moment, Run, TaskAround, TaskPolicy, Verdict, judge};
 use mintaka_orchestration::{Caller, ClientLine, Proposed, State, StateDetails};
 use uuid::Uuid;
@@ -22,38 +22,7 @@ pub fn flow_run() -> FlowRun {
         updated: BEFORE,
         name: "brave-otter".into(),
         flow_id: Uuid::from_u128(2),
-        state_id: None,
-        deployment_id: None,
-        work_queue_id: None,
-        work_queue_name: None,
-        flow_version: None,
-        deployment_version: None,
-        parameters: Json::object(),
-        idempotency_key: None,
-        context: Json::object(),
-        empirical_policy: Json::object(),
-        tags: Tags::default(),
-        labels: Json::object(),
-        parent_task_run_id: None,
-        state_type: None,
-        state_name: None,
-        state_timestamp: None,
-        run_count: 0,
-        expected_start_time: None,
-        next_scheduled_start_time: None,
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
-        auto_scheduled: false,
-        infrastructure_document_id: None,
-        infrastructure_pid: None,
-        created_by: None,
-        job_variables: None,
-        sort_time: None,
-        start_delay: None,
-        parent_flow_run_id: None,
-        created_by_id: None,
-        created_by_type: None,
+        ..FlowRun::default()
     }
 }
 
@@ -63,29 +32,9 @@ pub fn task_run() -> TaskRun {
         created: BEFORE,
         updated: BEFORE,
         name: "calm-lynx".into(),
-        flow_run_id: None,
         task_key: "t".into(),
         dynamic_key: "0".into(),
-        cache_key: None,
-        cache_expiration: None,
-        task_version: None,
-        empirical_policy: Json::object(),
-        tags: Tags::default(),
-        labels: Json::object(),
-        state_id: None,
-        task_inputs: Json::object(),
-        state_type: None,
-        state_name: None,
-        state_timestamp: None,
-        run_count: 0,
-        flow_run_run_count: 0,
-        expected_start_time: None,
-        next_scheduled_start_time: None,
-        start_time: None,
-        end_time: None,
-        total_run_time: 0.0,
-        sort_time: None,
-        start_delay: None,
+        ..TaskRun::default()
     }
 }
 

@@ -74,28 +74,12 @@ impl World {
             updated: now,
             name: Uuid::new_v4().to_string(),
             version: Some("7".into()),
-            description: None,
             flow_id: self.flow,
-            paused: false,
             tags: ["t"].into_iter().collect(),
             labels: Json::from(json!({"team": "a"})),
             parameters: Json::from(json!({"x": 1, "y": 1})),
-            enforce_parameter_schema: false,
-            parameter_openapi_schema: None,
-            pull_steps: None,
-            path: None,
-            entrypoint: None,
-            manifest_path: None,
-            storage_document_id: None,
-            infrastructure_document_id: None,
-            infra_overrides: Json::object(),
-            work_queue_id: None,
-            work_queue_name: None,
-            concurrency_options: None,
-            last_polled: None,
             status: PollStatus::NotReady,
-            created_by: None,
-            updated_by: None,
+            ..Deployment::default()
         };
         edit(&mut deployment);
         let id = deployment.id;
@@ -113,11 +97,8 @@ impl World {
             deployment_id,
             schedule: schedule.into(),
             active: true,
-            max_scheduled_runs: None,
             parameters: Json::from(json!({"y": 2})),
-            slug: None,
-            catchup: false,
-            max_active_runs: None,
+            ..DeploymentSchedule::default()
         })
         .await;
         id
