@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
 use serde_json::{Map, Value, json};
 
-use crate::wall::{self, Gap};
+use crate::budget::Budget;
+use crate::wall::{self, Gap, Window};
 use crate::{Invalid, read_timezone, zone_or_utc};
 
 /// At the wall-clock times that a cron expression names. A time that the clock skips comes later by what was skipped;
@@ -58,9 +59,9 @@ impl Cron {
         json!({ "cron": self.text, "timezone": self.timezone, "day_or": self.day_or })
     }
 
-    pub(crate) fn dates(&self, from: DateTime<Utc>, to: Option<DateTime<Utc>>, max: usize) -> Vec<DateTime<Tz>> {
+    pub(crate) fn dates(&self, window: Window, budget: &Budget) -> Vec<DateTime<Tz>> {
         let zone = (zone_or_utc(self.timezone.as_deref()), Gap::Later);
-        wall::dates(|start| self.walls(start), zone, (from, to), max)
+        wall::dates(|start| self.walls(start), zone, window, budget)
     }
 
     /// The wall times from `start` on, searched as if the wall clock were UTC.

@@ -1,10 +1,12 @@
 //! Schedules of equal steps from an anchor.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use crate::wall::{Gap, localise};
+use crate::budget::Budget;
+use crate::period::LAST_YEAR;
+use crate::wall::{Gap, Window, localise};
 use crate::{Invalid, read_timezone, zone_or_utc};
 
 const DAY: i64 = 86_400_000_000;
@@ -44,6 +46,7 @@ impl Interval {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(
                 read_anchor(text, zone_or_utc(timezone.as_deref()))
+                    .filter(|anchor| (1..=LAST_YEAR).contains(&anchor.year()))
                     .ok_or_else(|| Invalid::new("anchor_date", format!("`{text}` is not a date and time")))?,
             ),
             Some(_) => return Err(Invalid::new("anchor_date", "Input should be a valid datetime")),
@@ -72,16 +75,17 @@ impl Interval {
         self.anchor.unwrap_or_else(|| DateTime::from_timestamp(1_577_836_800, 0).unwrap_or_default())
     }
 
-    pub(crate) fn dates(&self, from: DateTime<Utc>, to: Option<DateTime<Utc>>, max: usize) -> Vec<DateTime<Tz>> {
+    pub(crate) fn dates(&self, Window { from, to, max }: Window, budget: &Budget) -> Vec<DateTime<Tz>> {
         let zone = zone_or_utc(self.timezone.as_deref());
         let anchor = self.anchor();
         let since_anchor = (from - anchor).num_microseconds().unwrap_or(0);
         // On the wall clock a date may be a day off the estimate, never a whole step of days.
         let first = since_anchor.div_euclid(self.micros) - 2;
         (0..)
+            .take_while(|_| budget.spend(1))
             .map_while(|n| self.date(zone, anchor, first + n))
             .skip_while(|date| *date < from)
-            .take_while(|date| to.is_none_or(|to| *date <= to))
+            .take_while(|date| *date <= to)
             .take(max)
             .collect()
     }
@@ -93,7 +97,7 @@ impl Interval {
             return anchor.with_timezone(&zone).checked_add_signed(TimeDelta::microseconds(step));
         }
         let wall = anchor.with_timezone(&zone).naive_local().checked_add_signed(TimeDelta::try_days(step / DAY)?)?;
-        Some(localise(zone, wall, Gap::Later).0)
+        Some(localise(zone, wall, Gap::Later))
     }
 }
 

@@ -12,9 +12,17 @@
 //! # Ok::<(), mintaka_schedule::Invalid>(())
 //! ```
 
+mod budget;
 mod cron;
+mod days;
+#[cfg(test)]
+mod hostile;
 mod interval;
+mod parts;
+mod period;
 mod rrule;
+mod rule;
+mod times;
 mod wall;
 
 pub use cron::Cron;
@@ -25,6 +33,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::budget::Budget;
+use crate::wall::Window;
 
 /// No call gives more dates than this (wire: the clients' own generators stop there too).
 pub const MAX_ITERATIONS: usize = 1000;
@@ -115,16 +126,26 @@ impl Schedule {
     }
 
     /// Its dates from `from` to `to`, both included, strictly increasing; at most `max`, and never more than
-    /// [`MAX_ITERATIONS`].
+    /// [`MAX_ITERATIONS`]. No date lies before the year 1 or after 9999.
+    ///
+    /// The work is bounded: a schedule that takes too long to search has no dates beyond what was found. That is so for
+    /// no schedule that comes at least once in a few centuries.
     pub fn dates(&self, from: DateTime<Utc>, to: Option<DateTime<Utc>>, max: usize) -> Vec<DateTime<Tz>> {
-        let max = max.min(MAX_ITERATIONS);
-        if max == 0 || to.is_some_and(|to| to < from) {
-            return Vec::new();
-        }
+        self.dates_within(&Budget::default(), from, to, max)
+    }
+
+    fn dates_within(
+        &self,
+        budget: &Budget,
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+        max: usize,
+    ) -> Vec<DateTime<Tz>> {
+        let Some(window) = Window::new(from, to, max.min(MAX_ITERATIONS)) else { return Vec::new() };
         match self {
-            Schedule::Interval(interval) => interval.dates(from, to, max),
-            Schedule::Cron(cron) => cron.dates(from, to, max),
-            Schedule::RRule(rrule) => rrule.dates(from, to, max),
+            Schedule::Interval(interval) => interval.dates(window, budget),
+            Schedule::Cron(cron) => cron.dates(window, budget),
+            Schedule::RRule(rrule) => rrule.dates(window, budget),
             Schedule::None => Vec::new(),
         }
     }

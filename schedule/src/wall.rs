@@ -2,14 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// Wall times that are looked at in one call. Rules that skip more than this between two dates end there.
-const MAX_CANDIDATES: usize = 200_000;
+use crate::budget::Budget;
+use crate::period::LAST_YEAR;
 
 /// How far around a date a change of the clock is looked for: the longest that ever was is 24 hours.
 const NEAR: TimeDelta = TimeDelta::hours(25);
+
+/// Which dates are asked for: the first `max` from `from` to `to`, both included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) to: DateTime<Utc>,
+    /// Above 0.
+    pub(crate) max: usize,
+}
+
+impl Window {
+    /// As much of a window as lies in the years that clients know; `None` if that is nothing.
+    pub(crate) fn new(from: DateTime<Utc>, to: Option<DateTime<Utc>>, max: usize) -> Option<Window> {
+        let first = NaiveDate::from_ymd_opt(1, 1, 1)?.and_time(NaiveTime::MIN).and_utc();
+        let last = NaiveDate::from_ymd_opt(LAST_YEAR, 12, 31)?.and_hms_micro_opt(23, 59, 59, 999_999)?.and_utc();
+        let window = Window { from: from.max(first), to: to.map_or(last, |to| to.min(last)), max };
+        (max > 0 && window.from <= window.to).then_some(window)
+    }
+}
 
 /// What becomes of a wall time that the clock skips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,55 +39,61 @@ pub(crate) enum Gap {
     Earlier,
 }
 
-/// The instant of a wall time, and whether the clock skips it. A wall time that comes twice means its first.
-pub(crate) fn localise(zone: Tz, wall: NaiveDateTime, gap: Gap) -> (DateTime<Tz>, bool) {
+/// The instant of a wall time. A wall time that comes twice means its first.
+pub(crate) fn localise(zone: Tz, wall: NaiveDateTime, gap: Gap) -> DateTime<Tz> {
     if let Some(date) = zone.from_local_datetime(&wall).earliest() {
-        return (date, false);
+        return date;
     }
     let side = match gap {
         Gap::Later => wall - NEAR - NEAR,
         Gap::Earlier => wall + NEAR + NEAR,
     };
-    let offset = zone.offset_from_utc_datetime(&side).fix().local_minus_utc();
-    let instant = wall - TimeDelta::seconds(offset.into());
-    (zone.from_utc_datetime(&instant), true)
+    zone.from_utc_datetime(&(wall - offset(zone, side)))
 }
 
-/// Whether the clock changes within [`NEAR`] of an instant.
-fn near_a_change(zone: Tz, instant: DateTime<Utc>) -> bool {
-    let offset = |t: DateTime<Utc>| zone.offset_from_utc_datetime(&t.naive_utc()).fix();
-    offset(instant - NEAR) != offset(instant + NEAR)
+fn offset(zone: Tz, instant: NaiveDateTime) -> TimeDelta {
+    TimeDelta::seconds(zone.offset_from_utc_datetime(&instant).fix().local_minus_utc().into())
 }
 
-/// The first `max` dates from `from` to `to` (both included) of a rule on the wall clock.
+/// The least and the greatest distance of the wall clock from UTC around an instant.
+fn offsets_near(zone: Tz, instant: DateTime<Utc>) -> (TimeDelta, TimeDelta) {
+    let at = |n: i32| offset(zone, instant.naive_utc() + NEAR * n);
+    [-2, -1, 1, 2].map(at).into_iter().fold((at(0), at(0)), |(least, greatest), at| (least.min(at), greatest.max(at)))
+}
+
+/// The dates of a rule on the wall clock in a window.
 ///
 /// `walls` gives the rule's wall times in increasing order, from some wall time on. Where the clock changes, instants
-/// come out of order or twice, so there the rule is read from before the window and past its end.
+/// come out of order or twice, so there the rule is read from before the window and past its end, by as much as the
+/// clock changes. If the budget ends, so do the dates, before the first that may be missing.
 pub(crate) fn dates<I: Iterator<Item = NaiveDateTime>>(
     walls: impl FnOnce(NaiveDateTime) -> I,
     (zone, gap): (Tz, Gap),
-    (from, to): (DateTime<Utc>, Option<DateTime<Utc>>),
-    max: usize,
+    Window { from, to, max }: Window,
+    budget: &Budget,
 ) -> Vec<DateTime<Tz>> {
-    let mut start = from.with_timezone(&zone).naive_local();
-    if near_a_change(zone, from) {
-        start -= NEAR;
-    }
+    let change = |instant: DateTime<Utc>| {
+        let (least, greatest) = offsets_near(zone, instant);
+        greatest - least
+    };
     let mut found = BTreeSet::new();
-    for wall in walls(start).take(MAX_CANDIDATES) {
-        let (date, skipped) = localise(zone, wall, gap);
-        let instant = date.with_timezone(&Utc);
-        if instant >= from && to.is_none_or(|to| instant <= to) {
-            found.insert(instant);
+    let mut seen = from;
+    for wall in walls(from.naive_utc() + offsets_near(zone, from).0).take_while(|_| budget.spend(1)) {
+        seen = localise(zone, wall, gap).to_utc();
+        if (from..=to).contains(&seen) {
+            found.insert(seen);
             if found.len() > max {
                 found.pop_last();
             }
         }
-        let last = if found.len() == max { found.last().copied() } else { to };
-        let past = |last: DateTime<Utc>| instant >= last && (!near_a_change(zone, last) || instant > last + NEAR);
-        if !skipped && last.is_some_and(past) {
+        let last = found.last().copied().filter(|_| found.len() == max).unwrap_or(to);
+        if seen >= last && seen >= last + change(last) {
             break;
         }
+    }
+    if budget.is_exhausted() {
+        let known = seen - change(seen);
+        found.retain(|instant| *instant <= known);
     }
     found.into_iter().map(|instant| instant.with_timezone(&zone)).collect()
 }
