@@ -92,7 +92,7 @@ fn errors() -> [(&'static str, Value); 3] {
                 "type": "object",
                 "required": ["loc", "msg", "type"],
                 "properties": {
-                    "loc": {"type": "array", "items": {"type": "string"}},
+                    "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
                     "msg": {"type": "string"},
                     "type": {"type": "string"},
                 },

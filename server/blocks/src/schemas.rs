@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use mintaka_core::records::{BlockSchema, BlockType, block_schema};
 use mintaka_core::{Batch, Direction, Filter};
-use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, list, read};
+use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, list, read, text_unless_absent};
 use mintaka_orchestration::ops::blocks::delete_block_schema;
 use poem::http::StatusCode;
 use poem_openapi::param::{Path, Query};
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -27,7 +28,7 @@ struct BlockSchemaCreate {
     /// What blocks of this schema can do.
     #[oai(default)]
     capabilities: Vec<String>,
-    version: Option<String>,
+    version: MaybeUndefined<String>,
 }
 
 #[derive(Object)]
@@ -57,7 +58,7 @@ impl SchemasRootApi {
             fields,
             block_type_id: body.block_type_id,
             capabilities: body.capabilities,
-            version: body.version.unwrap_or_else(|| NO_VERSION.into()),
+            version: text_unless_absent("version", body.version)?.unwrap_or_else(|| NO_VERSION.into()),
         };
         let (id, new) = create(store, &schema).await?;
         Ok(Created { new, value: view(&self.ctx, id).await? })

@@ -191,9 +191,10 @@ fn with_member(change: Change, column: Col, member: &mut Option<String>, sent: &
     change.set(column, sent)
 }
 
+/// wire: an empty slug passes.
 fn check_slug(slug: &str) -> Result<(), ApiError> {
-    if slug.is_empty() || !slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-        let msg = "slug must only contain lowercase letters, numbers, and dashes.";
+    if !slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        let msg = "Block type slug must only contain lowercase letters, numbers, and dashes.";
         return Err(ApiError::member("slug", msg));
     }
     Ok(())

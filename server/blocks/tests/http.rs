@@ -107,7 +107,7 @@ async fn types_are_made_found_changed_and_deleted() {
     assert_eq!(api.get(&path("block_types", &made)).await, made);
 
     for (name, slug, status) in
-        [("Prefect x", "a", 403), ("a/b", "a", 422), ("a", "A", 422), ("a", "", 422), ("Another", "another", 201)]
+        [("Prefect x", "a", 403), ("a/b", "a", 422), ("a", "A", 422), ("a", "", 201), ("Another", "another", 201)]
     {
         api.expect("POST", "/block_types/", json!({"name": name, "slug": slug}), status).await;
     }
@@ -123,7 +123,7 @@ async fn types_are_made_found_changed_and_deleted() {
         answer.as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect()
     };
     let found = |body: Value| async { names(api.expect("POST", "/block_types/filter", body, 200).await) };
-    assert_eq!(found(Value::Null).await, ["Another", "My Type"]);
+    assert_eq!(found(Value::Null).await, ["Another", "My Type", "a"]);
     assert_eq!(found(json!({"block_types": {"name": {"like_": "my"}}})).await, ["My Type"]);
     assert_eq!(found(json!({"block_types": {"slug": {"any_": ["another"]}}})).await, ["Another"]);
     api.schema(&made, json!({})).await;
@@ -134,6 +134,18 @@ async fn types_are_made_found_changed_and_deleted() {
     let answer = api.expect("DELETE", &own, Value::Null, 404).await;
     assert_eq!(answer, json!({"detail": "Block type not found"}));
     assert_eq!(api.count::<BlockSchema>().await, 0);
+}
+
+#[tokio::test]
+async fn the_version_of_a_schema_may_be_left_out_but_not_be_null() {
+    let api = api();
+    let of_type = api.block_type("a").await;
+    let mut body = json!({"fields": {}, "block_type_id": of_type["id"], "version": null});
+    let answer = api.expect("POST", "/block_schemas/", body.clone(), 422).await;
+    assert_eq!(answer["exception_detail"][0]["loc"], json!(["body", "version"]));
+    body.as_object_mut().unwrap().shift_remove("version");
+    let made = api.expect("POST", "/block_schemas/", body, 201).await;
+    assert_eq!(made["version"], "non-versioned");
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -30,13 +29,6 @@ const MAX_IN_FLIGHT: usize = 256;
 const MAX_IN_FLIGHT_BYTES: usize = 8 << 20;
 /// How long a pong is held at most. Clients give up after 20 s.
 const HOLD: Duration = Duration::from_secs(15);
-
-static REFUSED: AtomicU64 = AtomicU64::new(0);
-
-/// How many frames were no events since the start.
-pub fn refused_events() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
-}
 
 /// The socket's side of the server.
 #[derive(Clone)]
@@ -82,7 +74,6 @@ async fn take_in(socket: &mut Socket, in_flight: &mut InFlight) -> End {
 }
 
 fn refuse(code: CloseCode, reason: String) -> End {
-    REFUSED.fetch_add(1, Ordering::Relaxed);
     tracing::warn!(reason, "an event is refused, and its connection closed");
     End::Close(code, reason)
 }

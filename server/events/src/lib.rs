@@ -25,7 +25,6 @@ pub use filter::{
     EventAnyResourceFilter, EventFilter, EventIdFilter, EventNameFilter, EventOccurredFilter, EventOrder,
     EventRelatedFilter, EventResourceFilter, EventTextFilter, OneOrMany, ResourceSpecification,
 };
-pub use intake::refused_events;
 pub use rest::EventsApi;
 pub use task_workers::TaskWorkersApi;
 

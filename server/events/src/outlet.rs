@@ -57,7 +57,7 @@ impl Serve for EventsOut {
 impl Serve for LogsOut {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
         let hello = Hello::<LogFilter>::hear(socket).await?;
-        let filter = Filter::And(vec![hello.filter.to_filter(false)]);
+        let filter = Filter::And(vec![hello.filter.to_filter(socket.client.is_v2())]);
         let tail = Tail::<Log>::from_here(&self.0.store, filter).await?;
         relay(socket, tail, "log", HashSet::new(), |_| true).await
     }

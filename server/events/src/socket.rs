@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use mintaka_core::Error;
-use mintaka_http::Ctx;
+use mintaka_http::{Client, Ctx};
 use poem::error::NotFoundError;
 use poem::http::header::SEC_WEBSOCKET_PROTOCOL;
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSocketStream};
@@ -54,6 +54,14 @@ impl End {
         End::Close(CloseCode::Protocol, reason.into())
     }
 
+    /// A frame could not be read. poem tells the kind of the fault in its text alone.
+    fn unreadable(fault: &std::io::Error) -> End {
+        match fault.to_string().starts_with("Space limit exceeded") {
+            true => End::Close(CloseCode::Size, format!("A message is larger than {MAX_MESSAGE} bytes")),
+            false => End::Gone,
+        }
+    }
+
     fn restart() -> End {
         End::Close(CloseCode::Restart, "The server is restarting".into())
     }
@@ -80,6 +88,8 @@ pub(crate) enum Heard {
 /// An open socket.
 pub(crate) struct Socket {
     stream: WebSocketStream,
+    /// Who is at the other side, as far as the upgrade told.
+    pub(crate) client: Client,
     /// Whether the client speaks the sub-protocol; if not, there is no handshake (wire: legacy mode).
     framed: bool,
     heard: Instant,
@@ -97,12 +107,12 @@ pub(crate) fn endpoint(ctx: &Ctx, serve: impl Serve) -> impl Endpoint<Output = R
         async move {
             let (request, mut body) = request.split();
             let upgrade = WebSocket::from_request(&request, &mut body).await.map_err(|_| NotFoundError)?;
-            let framed = offers(&request, PROTOCOL);
+            let (client, framed) = (Client::of(&request), offers(&request, PROTOCOL));
             let config =
                 WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
             let open = move |stream| async move {
                 let now = Instant::now();
-                let mut socket = Socket { stream, framed, heard: now, probed: now, stop, _task: task };
+                let mut socket = Socket { stream, client, framed, heard: now, probed: now, stop, _task: task };
                 let end = match socket.handshake().await {
                     Ok(()) => serve.serve(&mut socket).await,
                     Err(end) => Err(end),
@@ -146,7 +156,8 @@ impl Socket {
                 Some(Ok(Message::Binary(_))) => return Ok(Heard::Binary),
                 Some(Ok(Message::Ping(_))) => return Ok(Heard::Ping),
                 Some(Ok(Message::Pong(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                Some(Err(fault)) => return Err(End::unreadable(&fault)),
+                Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
             }
         }
     }
@@ -217,6 +228,7 @@ impl Socket {
     }
 
     async fn end(mut self, end: End) {
+        let unread = matches!(end, End::Close(CloseCode::Size, _));
         match end {
             End::Drop => return,
             End::Gone => {}
@@ -227,8 +239,14 @@ impl Socket {
                 }
             }
         }
-        // Until the other side's close frame is read, or ours is written in answer to it.
-        let farewell = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        // Until the other side's close frame is read, or ours is written in answer to it. After a message that was not
+        // read nothing can be, and dropping the connection at once would make the client's system drop our frame.
+        let farewell = async {
+            while let Some(Ok(_)) = self.stream.next().await {}
+            if unread {
+                std::future::pending::<()>().await;
+            }
+        };
         let _ = timeout(FAREWELL, farewell).await;
     }
 }

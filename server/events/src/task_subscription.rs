@@ -9,11 +9,12 @@ use std::time::Duration;
 use mintaka_api_filters::task_run_in;
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run};
 use mintaka_core::{Cmp, Direction, Error, Filter, Query, Record, Store};
-use mintaka_http::Ctx;
+use mintaka_http::{Client, Ctx};
 use mintaka_orchestration::State;
 use poem::web::websocket::CloseCode;
 use serde_json::Value;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::socket::{End, Heard, Serve, Socket};
 use crate::task_workers::{Offer, TaskWorkers};
@@ -41,7 +42,7 @@ fn violation(reason: &str) -> End {
 impl Serve for TaskSubscription {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
         let store = &self.ctx.store;
-        let (keys, client_id) = subscription(socket.hear_first().await?)?;
+        let (keys, client_id) = subscription(socket.hear_first().await?, &socket.client)?;
         let presence = self.workers.enter(&client_id, &keys, store.now());
         let mut committed = store.committed();
         loop {
@@ -89,8 +90,8 @@ fn says(text: &str, kind: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|message| message["type"] == kind)
 }
 
-/// The keys and the name of the worker in the first frame.
-fn subscription(message: Option<Value>) -> Result<(Vec<String>, String), End> {
+/// The keys and the name of the worker in the first frame. (wire: clients of the 2.x line need no name)
+fn subscription(message: Option<Value>, client: &Client) -> Result<(Vec<String>, String), End> {
     let message = message.unwrap_or_default();
     if message["type"] != "subscribe" {
         return Err(violation("expected 'subscribe' message"));
@@ -102,6 +103,7 @@ fn subscription(message: Option<Value>) -> Result<(Vec<String>, String), End> {
     }
     match message["client_id"].as_str().filter(|id| !id.is_empty()) {
         Some(id) => Ok((keys, id.to_owned())),
+        None if client.is_v2() => Ok((keys, Uuid::now_v7().to_string())),
         None => Err(violation("expected 'client_id' in subscribe message")),
     }
 }

@@ -5,10 +5,12 @@ mod stand;
 
 use std::sync::atomic::Ordering;
 
+use futures_util::{SinkExt, StreamExt};
 use mintaka_core::records::{StateType, TaskRunState, task_run_state};
 use mintaka_core::{Filter, Time};
 use serde_json::json;
-use stand::{Stand, Way, event, task_run_event, until};
+use stand::{LIMIT, Stand, Way, event, task_run_event, until};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
@@ -89,13 +91,26 @@ async fn a_frame_that_is_no_event_closes_the_connection_and_keeps_what_came_befo
     for (n, (frame, code, reason)) in table.into_iter().enumerate() {
         let mut client = stand.open("/events/in").await;
         client.say(event(Uuid::now_v7(), "vine.grew")).await;
-        futures_util::SinkExt::send(&mut client.0, frame).await.unwrap();
+        client.0.send(frame).await.unwrap();
         let (closed, why) = client.close().await;
         assert_eq!(closed, code);
         assert!(why.starts_with(reason) && why.len() <= 123, "{why}");
         assert_eq!(stand.events().await.len(), n + 1);
     }
-    assert!(mintaka_api_events::refused_events() >= 4);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_closes_the_connection_and_says_why() {
+    let stand = Stand::start().await;
+    let (mut out, back) = stand.open("/events/in").await.0.split();
+    let sending = tokio::spawn(async move { out.send(Message::text("x".repeat(17 << 20))).await });
+    let closes = back.filter_map(async |frame| match frame.unwrap() {
+        Message::Close(Some(frame)) => Some(u16::from(frame.code)),
+        _ => None,
+    });
+    let code = timeout(LIMIT, std::pin::pin!(closes).next()).await.unwrap();
+    assert_eq!(code, Some(1009));
+    sending.abort();
 }
 
 #[tokio::test]

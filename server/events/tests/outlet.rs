@@ -231,6 +231,16 @@ async fn a_background_run_goes_to_one_worker_and_comes_back_if_it_is_not_taken()
 }
 
 #[tokio::test]
+async fn a_worker_of_the_2_x_line_needs_no_name() {
+    let stand = Stand::start().await;
+    let agent = ("user-agent", "prefect/2.20.26 (API 0.8.4)");
+    let mut worker = stand.dial_with("/task_runs/subscriptions/scheduled", &[agent]).await;
+    worker.say(json!({"type": "subscribe", "keys": ["press"]})).await;
+    let run = scheduled(&stand, "press", true).await;
+    assert_eq!(worker.json().await["id"], run.to_string());
+}
+
+#[tokio::test]
 async fn what_is_no_socket_is_not_found() {
     let stand = Stand::start().await;
     assert_eq!(stand.ask("GET", "/api/events/in", None).await.0, 404);

@@ -1,10 +1,10 @@
 //! What the schema of a request body says of its parts: text must be text, lists lists, whole numbers whole. Members that
-//! no schema knows are ignored and counted.
+//! no schema knows are ignored, which is told now and then.
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -12,11 +12,25 @@ use serde_json::Value;
 
 use crate::Problem;
 
-static UNKNOWN_FIELDS: AtomicU64 = AtomicU64::new(0);
+/// How often it is told at most that members were ignored.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// How many members that no schema knows were ignored since the start: clients newer than the server exist.
-pub fn unknown_fields() -> u64 {
-    UNKNOWN_FIELDS.load(Ordering::Relaxed)
+/// Counts what happens often, and is told of seldom.
+struct Seldom {
+    number: u64,
+    told: Option<Instant>,
+}
+
+impl Seldom {
+    /// Counts one more; the number so far if it is time to tell it.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.number += 1;
+        if self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(self.number)
+    }
 }
 
 /// What is looked at in a part of a body.
@@ -35,7 +49,7 @@ enum Part {
     Members(HashMap<&'static str, Part>),
 }
 
-/// Looks over a body before it is parsed as `T`: counts the members that no schema knows, and turns `30.0` and `"30"`
+/// Looks over a body before it is parsed as `T`: tells of members that no schema knows, and turns `30.0` and `"30"`
 /// into `30` where a whole number is asked for, since clients send durations that way. Gives what is of a wrong type.
 pub(crate) fn look_over<T: Type + 'static>(body: &mut Value) -> Vec<Problem> {
     static PARTS: LazyLock<Mutex<HashMap<TypeId, Arc<Part>>>> = LazyLock::new(Mutex::default);
@@ -81,10 +95,7 @@ impl Look {
                 for (name, value) in members {
                     match parts.get(name.as_str()) {
                         Some(part) => self.within(name.as_str().into(), value, part),
-                        None => {
-                            UNKNOWN_FIELDS.fetch_add(1, Ordering::Relaxed);
-                            tracing::debug!(place = ?self.place, name, "ignored an unknown member");
-                        }
+                        None => self.ignored(name),
                     }
                 }
             }
@@ -99,6 +110,17 @@ impl Look {
         self.place.push(step);
         self.at(value, part);
         self.place.pop();
+    }
+
+    /// Clients newer than the server exist: whoever runs it is told now and then.
+    fn ignored(&self, name: &str) {
+        static IGNORED: Mutex<Seldom> = Mutex::new(Seldom { number: 0, told: None });
+        let number = IGNORED.lock().unwrap_or_else(PoisonError::into_inner).count(Instant::now());
+        if let Some(number) = number {
+            let within = self.place.iter().map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned));
+            let latest = within.chain([name.to_owned()]).collect::<Vec<_>>().join(".");
+            tracing::info!(number, latest, "members of requests that no schema knows were ignored since the start");
+        }
     }
 
     fn wrong(&mut self, kind: &str, msg: &str, input: &Value) {
@@ -192,6 +214,13 @@ mod tests {
             let places: Vec<Value> = problems.iter().map(|p| p.loc.clone().into()).collect();
             assert_eq!(places, found, "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_ignored_is_told_at_once_and_then_once_a_minute() {
+        let (mut seldom, start) = (Seldom { number: 0, told: None }, Instant::now());
+        let told = [0, 1, 59, 60, 61, 121].map(|seconds| seldom.count(start + Duration::from_secs(seconds)));
+        assert_eq!(told, [Some(1), None, None, Some(4), None, Some(6)]);
     }
 
     #[test]

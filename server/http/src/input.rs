@@ -1,9 +1,12 @@
 //! Request bodies: JSON whatever the Content-Type says, faults answered with 422.
 
+use std::io::ErrorKind;
 use std::ops::Deref;
 
-use poem::http::StatusCode;
-use poem::{Request, RequestBody, Result};
+use bytes::Bytes;
+use poem::error::ReadBodyError;
+use poem::http::{StatusCode, header};
+use poem::{Body, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -11,7 +14,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::body::look_over;
-use crate::{ApiError, Client, Problem};
+use crate::{ApiError, Client, Problem, json};
 
 /// The largest request body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 << 20;
@@ -48,12 +51,26 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Input<T>> {
-        let bytes = body.take()?.into_bytes_limit(MAX_BODY).await.map_err(|_| {
-            ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes."))
-        })?;
+        let bytes = read(request, body.take()?).await?;
         let is_text = request.content_type().is_some_and(|kind| kind.starts_with("text/"));
         Ok(Input(parse(&bytes, is_text, &Client::of(request))?))
     }
+}
+
+async fn read(request: &Request, body: Body) -> Result<Bytes, ApiError> {
+    let too_large =
+        || ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is larger than {MAX_BODY} bytes."));
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    body.into_bytes_limit(MAX_BODY).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => too_large(),
+        ReadBodyError::Io(error) if error.kind() == ErrorKind::TimedOut => {
+            ApiError::detail(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
+        }
+        error => ApiError::detail(StatusCode::BAD_REQUEST, format!("The body cannot be read: {error}")),
+    })
 }
 
 /// Parses a JSON body as `T`. A body that says that it is text is text, unless it is JSON all the same.
@@ -62,9 +79,9 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
     let value: Value = if bytes.is_empty() {
         Value::Null
     } else if let (Some(text), Err(_)) = (text(), serde_json::from_slice::<IgnoredAny>(bytes)) {
-        Value::String(text.to_owned())
+        Value::String(json::without_nul(text))
     } else {
-        serde_json::from_slice(bytes).map_err(|e| {
+        json::read(bytes).map_err(|e| {
             let problem = Problem {
                 loc: vec!["body".into(), e.column().into()],
                 msg: format!("JSON decode error: {e}"),
@@ -78,15 +95,15 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
     let wrong = look_over::<T>(&mut value);
     // wire: the 2.x line takes a number or a boolean for its text.
     if !wrong.is_empty() && !client.is_v2() {
-        return Err(ApiError::invalid(wrong, serde_json::from_slice(bytes).ok()));
+        return Err(ApiError::invalid(wrong, json::read(bytes).ok()));
     }
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
         let msg = e.into_message();
-        let body: Option<Value> = serde_json::from_slice(bytes).ok();
+        let body = json::read(bytes).ok();
         let missing: Vec<Problem> = match &body {
             Some(Value::Object(members)) => missing::<T>(|member| members.contains_key(member), &body, client),
-            None => missing::<T>(|_| false, &body, client),
+            None | Some(Value::Null) => missing::<T>(|_| false, &body, client),
             Some(_) => Vec::new(),
         };
         ApiError::invalid(if missing.is_empty() { vec![locate(&msg)] } else { missing }, body)

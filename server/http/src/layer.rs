@@ -1,5 +1,5 @@
 //! What surrounds every route: the API's prefix, version check, redirects to the other spelling of a slash, bodies of
-//! errors, and compression.
+//! errors, calls from web pages, and compression.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,11 +11,12 @@ use flate2::write::GzEncoder;
 use hyper::body::Body as _;
 use mintaka_orchestration::caller::ClientLine;
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParseRequestPayloadError};
 
-use crate::{ApiError, Client, Problem};
+use crate::json::path_without_nul;
+use crate::{ApiError, Client, Problem, cors};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api";
@@ -74,9 +75,17 @@ impl<E: Endpoint> Endpoint for Layer<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let begun = Instant::now();
-        let (method, uri) = (request.method().clone(), request.original_uri().clone());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let agent = request.headers().get(header::USER_AGENT).cloned();
-        let response = self.answer(request).await?;
+        let from_page = cors::is_from_page(&request) && uri.path().starts_with(PREFIX);
+        let preflight = if from_page { cors::preflight(&request) } else { None };
+        let mut response = match preflight {
+            Some(answer) => answer,
+            None => self.answer(request).await?,
+        };
+        if from_page {
+            cors::allow(&mut response);
+        }
         let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1e3);
         let client = agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         match status {
@@ -93,10 +102,14 @@ impl<E: Endpoint> Layer<E> {
     async fn answer(&self, mut request: Request) -> Result<Response> {
         request.set_data(self.unnamed);
         let is_v2 = Client::of(&request).is_v2();
-        let uri = request.original_uri().clone();
+        let uri = request.uri().clone();
         let gzip = accepts_gzip(&request);
         if let Err(refused) = check_api_version(&request, uri.path()) {
             return Ok(refused.into_response());
+        }
+        let path = request.uri().path_and_query().and_then(|path| path_without_nul(path.as_str()));
+        if let Some(path) = path.and_then(|path| path.parse::<Uri>().ok()) {
+            *request.uri_mut() = path;
         }
         let response = match self.inner.call(request).await {
             Ok(response) => response.into_response(),

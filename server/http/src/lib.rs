@@ -1,10 +1,13 @@
-//! The HTTP layer of the API: bodies in and out, errors, redirects, compression, and the accept loop. Each is written
+//! The HTTP layer of the API: bodies in and out, errors, redirects, compression, calls from web pages, and the accept loop. Each is written
 //! once, here; resources only say what they do.
 
+mod arrival;
 mod body;
 mod context;
+mod cors;
 mod error;
 mod input;
+mod json;
 mod layer;
 mod output;
 mod paging;
@@ -14,7 +17,6 @@ mod sort;
 mod view;
 mod wire;
 
-pub use body::unknown_fields;
 pub use context::{Client, Ctx, Settings};
 pub use error::{ApiError, Problem};
 pub use input::Input;
@@ -24,7 +26,7 @@ pub use paging::{Page, PageNumber, Paginated, list, number_of, read, refuse_past
 pub use serve::{Limits, Server};
 pub use sizes::check_parameters;
 pub use view::{Extra, NoExtra, View};
-pub use wire::{Choice, Duration, When};
+pub use wire::{Choice, Duration, Nullable, When, text_unless_absent};
 
 #[doc(hidden)]
 pub use poem_openapi;

@@ -11,11 +11,13 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Endpoint, EndpointExt, Response};
+use poem::{Endpoint, EndpointExt, Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::arrival::Arrival;
 
 /// Limits of the accept loop.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Headers of a request.
     pub headers: usize,
+    /// Time without a byte after which the body of a request is given up.
+    pub body_timeout: Duration,
     /// Time for requests and sockets under way when the server stops.
     pub grace: Duration,
 }
@@ -36,6 +40,7 @@ impl Default for Limits {
             connections: 10_000,
             header_timeout: Duration::from_secs(20),
             headers: 100,
+            body_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(5),
         }
     }
@@ -81,6 +86,7 @@ impl Server {
         let local = LocalAddr(self.listener.local_addr().map(Into::into).unwrap_or_default());
         let endpoint = Arc::new(endpoint.map_to_response());
         let room = Arc::new(Semaphore::new(self.limits.connections));
+        let body_timeout = self.limits.body_timeout;
         let graceful = GracefulShutdown::new();
         let mut builder = Builder::new(TokioExecutor::new());
         builder
@@ -107,7 +113,12 @@ impl Server {
             let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let (endpoint, local, remote) = (endpoint.clone(), local.clone(), remote.clone());
                 async move {
-                    let response = endpoint.get_response((request, local, remote, Scheme::HTTP).into()).await;
+                    let mut request: Request = (request, local, remote, Scheme::HTTP).into();
+                    let arrival = Arrival::of(&mut request, body_timeout);
+                    let mut response = endpoint.get_response(request).await;
+                    if let Some(arrival) = arrival {
+                        arrival.settle(&mut response);
+                    }
                     Ok::<_, Infallible>(hyper::Response::from(response))
                 }
             });

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use mintaka_core::{TextEnum, Time};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::{MaybeUndefined, ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+
+use crate::{ApiError, Problem};
 
 macro_rules! inline_type {
     ($(generic $param:ident: $bound:path,)? for $type:ty, $schema:expr) => {
@@ -140,6 +142,57 @@ impl<T: TextEnum + Serialize> Serialize for Choice<T> {
 impl<T: TextEnum + Serialize> ToJSON for Choice<T> {
     fn to_json(&self) -> Option<Value> {
         serde_json::to_value(self.0).ok()
+    }
+}
+
+/// A value or null, as a whole answer or in a map. Members of objects need no more than an `Option`: the document says of
+/// those that they may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Nullable<T>(pub Option<T>);
+
+impl<T: Type> Type for Nullable<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = T::RawValueType;
+    type RawElementValueType = T::RawElementValueType;
+    fn name() -> Cow<'static, str> {
+        format!("nullable_{}", T::name()).into()
+    }
+    fn schema_ref() -> MetaSchemaRef {
+        let nullable = match T::schema_ref() {
+            MetaSchemaRef::Inline(schema) => MetaSchema { nullable: true, ..*schema },
+            // A reference has no room for anything else.
+            reference => MetaSchema { nullable: true, all_of: vec![reference], ..MetaSchema::ANY },
+        };
+        MetaSchemaRef::Inline(Box::new(nullable))
+    }
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+        self.0.as_ref().and_then(T::as_raw_value)
+    }
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
+        self.0.as_ref().map_or_else(|| Box::new(std::iter::empty()) as _, T::raw_element_iter)
+    }
+}
+
+/// A text that may be left out, but not be null.
+///
+/// # Errors
+/// 422 for null.
+pub fn text_unless_absent(member: &str, sent: MaybeUndefined<String>) -> Result<Option<String>, ApiError> {
+    match sent {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Value(text) => Ok(Some(text)),
+        MaybeUndefined::Null => {
+            let problem = Problem {
+                r#type: "string_type".into(),
+                input: Some(Value::Null),
+                ..Problem::value(member, "Input should be a valid string")
+            };
+            Err(ApiError::invalid(vec![problem], None))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Administration: versions, settings, the default storage of results, and emptying the store.
 
 use mintaka_core::records::{BlockDocument, BlockSchema};
-use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Raw};
+use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Raw, Settings};
 use mintaka_orchestration::ops::blocks;
 use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi};
@@ -15,6 +15,19 @@ use crate::{Tag, rows};
 const V2_VERSION: &str = "2.20.26";
 /// The version that all other clients are told: they refuse another major version, and warn of an older one.
 const V3_VERSION: &str = "3.9.1";
+
+/// wire: the settings of a 3.x server, at its defaults. Members whose value this server does not know, keeps to itself, or
+/// does not follow are null or left out.
+const V3_SETTINGS: &str = include_str!("settings_v3.json");
+
+fn v3_settings(settings: &Settings) -> Value {
+    // That the text is JSON, and has these sections, is tested.
+    let mut all: Value = serde_json::from_str(V3_SETTINGS).unwrap_or_default();
+    all["server"]["register_blocks_on_start"] = settings.register_blocks.into();
+    all["server"]["api"]["default_limit"] = settings.default_limit.into();
+    all["server"]["api"]["max_parameter_size"] = settings.max_parameter_size.into();
+    all
+}
 
 /// Where results go that name no storage.
 #[derive(Object, Serialize)]
@@ -68,13 +81,7 @@ impl AdminApi {
                 "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": false,
             })
         } else {
-            json!({
-                "server": {
-                    "api": {"default_limit": settings.default_limit, "csrf_protection_enabled": false},
-                    "events": {"stream_out_enabled": true},
-                    "register_blocks_on_start": settings.register_blocks,
-                },
-            })
+            v3_settings(settings)
         })
     }
 

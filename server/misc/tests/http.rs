@@ -115,6 +115,28 @@ async fn clients_without_a_name_are_of_the_line_that_the_settings_say() {
 }
 
 #[tokio::test]
+async fn settings_have_the_sections_of_each_line() {
+    let api = api_with(Settings { default_limit: 7, ..Settings::default() });
+    let v2 = api.expect(V2, "GET", "/admin/settings", Value::Null, 200).await;
+    assert_eq!(v2["PREFECT_API_DEFAULT_LIMIT"], 7);
+    let v3 = api.expect(V3, "GET", "/admin/settings", Value::Null, 200).await;
+    let sections: Vec<&String> = v3.as_object().unwrap().keys().collect();
+    // wire: the sections of 3.9.1.
+    let all = "home, profiles_path, debug_mode, api, cli, client, cloud, deployments, events, experiments, flows, \
+        internal, logging, plugins, results, runner, server, tasks, telemetry, testing, worker, ui_url, \
+        silence_api_url_misconfiguration";
+    assert_eq!(sections, all.split(", ").collect::<Vec<_>>());
+    assert_eq!(
+        (&v3["server"]["api"]["default_limit"], &v3["server"]["api"]["max_parameter_size"]),
+        (&json!(7), &json!(524_288))
+    );
+    assert_eq!(v3["server"]["register_blocks_on_start"], true);
+    assert_eq!(v3["server"]["events"]["maximum_size_bytes"], mintaka_orchestration::ops::events::MAX_BYTES);
+    assert_eq!(v3["server"]["events"]["maximum_labels_per_resource"], mintaka_orchestration::ops::events::MAX_LABELS);
+    assert_eq!(v3["server"]["events"]["maximum_related_resources"], mintaka_orchestration::ops::events::MAX_RELATED);
+}
+
+#[tokio::test]
 async fn what_cannot_be_made_yet_says_so() {
     let api = api();
     for path in ["/automations/", "/concurrency_limits/", "/v2/concurrency_limits/", "/flow_run_notification_policies/"]

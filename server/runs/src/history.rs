@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mintaka_api_filters::{Filters, WorkQueueFilter};
 use mintaka_core::records::{StateType, flow_run, task_run};
 use mintaka_core::{Aggregate, Cmp, Col, Filter, Group, Measure, Table, Time, Value};
-use mintaka_http::{ApiError, Choice, Client, Ctx, Duration, Input, Out, When};
+use mintaka_http::{ApiError, Choice, Client, Ctx, Duration, Input, Nullable, Out, When};
 use poem_openapi::{Object, OpenApi};
 use serde::{Serialize, Serializer};
 
@@ -143,7 +143,7 @@ impl Histories {
 
     /// Seconds by which flow runs are late on average; null without any.
     #[oai(path = "/flow_runs/lateness", method = "post", operation_id = "flow_run_lateness", tag = "Chapter::FlowRuns")]
-    async fn flow_run_lateness(&self, client: Client, body: Input<Filters>) -> Result<Out<Option<f64>>, ApiError> {
+    async fn flow_run_lateness(&self, client: Client, body: Input<Filters>) -> Result<Out<Nullable<f64>>, ApiError> {
         let now = self.ctx.store.now();
         let filter = body.for_flow_runs(&client);
         let started = Aggregate {
@@ -158,7 +158,7 @@ impl Histories {
         let waiting = self.ctx.store.aggregate(waiting).await?.pop().unwrap_or_default();
         let count = number(started.first());
         let seconds = number(started.get(1)) - number(waiting.first()) / 1e6;
-        Ok(Out((count > 0.0).then(|| seconds / count)))
+        Ok(Out(Nullable((count > 0.0).then(|| seconds / count))))
     }
 }
 

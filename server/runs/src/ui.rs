@@ -1,13 +1,13 @@
 //! `/ui`: what the web UI asks about runs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use mintaka_api_filters::leaf::{StateFilter, StateTypeFilter};
 use mintaka_api_filters::wire::Plain;
 use mintaka_api_filters::{Filters, TaskRunFilter, WorkQueueFilter, run_time, start_delta, task_run_view};
 use mintaka_core::records::{Deployment, FlowRun, StateType, TaskRun, deployment, flow_run, task_run};
 use mintaka_core::{Aggregate, Col, Direction, Each, Filter, Group, Query, Record, Table, Time, Value};
-use mintaka_http::{ApiError, Choice, Client, Ctx, Input, Out, View, When, list, read, refuse_past};
+use mintaka_http::{ApiError, Choice, Client, Ctx, Input, Nullable, Out, View, When, list, read, refuse_past};
 use mintaka_orchestration::State;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
@@ -153,14 +153,14 @@ impl Ui {
 
     /// How many task runs some flow runs have, without those that stand for flow runs.
     #[oai(path = "/flow_runs/count-task-runs", method = "post", operation_id = "ui_count_task_runs")]
-    async fn ui_count_task_runs(&self, body: Input<SomeFlowRuns>) -> Result<Out<HashMap<String, i64>>, ApiError> {
+    async fn ui_count_task_runs(&self, body: Input<SomeFlowRuns>) -> Result<Out<BTreeMap<String, i64>>, ApiError> {
         let is_subflow = Filter::has(task_run::id, flow_run::parent_task_run_id, Filter::all());
         self.counts(&task_run::TABLE, task_run::flow_run_id, &body.flow_run_ids, is_subflow.negate()).await
     }
 
     /// How many deployments some flows have.
     #[oai(path = "/flows/count-deployments", method = "post", operation_id = "ui_count_deployments")]
-    async fn ui_count_deployments(&self, body: Input<SomeFlows>) -> Result<Out<HashMap<String, i64>>, ApiError> {
+    async fn ui_count_deployments(&self, body: Input<SomeFlows>) -> Result<Out<BTreeMap<String, i64>>, ApiError> {
         self.counts(Deployment::TABLE, deployment::flow_id, &body.flow_ids, Filter::all()).await
     }
 
@@ -169,7 +169,7 @@ impl Ui {
     async fn ui_next_runs(
         &self,
         body: Input<SomeFlows>,
-    ) -> Result<Out<HashMap<String, Option<SimpleNextFlowRun>>>, ApiError> {
+    ) -> Result<Out<BTreeMap<String, Nullable<SimpleNextFlowRun>>>, ApiError> {
         let each =
             Each { column: flow_run::flow_id, values: body.flow_ids.iter().copied().map(Value::Uuid).collect(), k: 1 };
         let mut query = Query::of(&flow_run::TABLE)
@@ -177,8 +177,8 @@ impl Ui {
             .order(flow_run::next_scheduled_start_time, Direction::Asc);
         query.each = Some(each);
         let runs = self.ctx.store.select::<FlowRun>(query).await?;
-        let mut next: HashMap<String, Option<SimpleNextFlowRun>> =
-            body.flow_ids.iter().map(|id| (id.to_string(), None)).collect();
+        let mut next: BTreeMap<String, Nullable<SimpleNextFlowRun>> =
+            body.flow_ids.iter().map(|id| (id.to_string(), Nullable(None))).collect();
         for run in runs.into_iter().map(|seen| seen.record) {
             let shown = SimpleNextFlowRun {
                 id: run.id,
@@ -188,7 +188,7 @@ impl Ui {
                 state_type: run.state_type.map(Choice),
                 next_scheduled_start_time: run.next_scheduled_start_time.map(When),
             };
-            next.insert(run.flow_id.to_string(), Some(shown));
+            next.insert(run.flow_id.to_string(), Nullable(Some(shown)));
         }
         Ok(Out(next))
     }
@@ -199,13 +199,13 @@ impl Ui {
         &self,
         client: Client,
         body: Input<Filters>,
-    ) -> Result<Out<HashMap<String, i64>>, ApiError> {
+    ) -> Result<Out<BTreeMap<String, i64>>, ApiError> {
         let by_type = Aggregate {
             by: vec![Group::Column(task_run::state_type)],
             limit: 100,
             ..Aggregate::count(&task_run::TABLE, body.for_task_runs(&client))
         };
-        let mut counts: HashMap<String, i64> = StateType::ALL.iter().map(|t| (t.to_string(), 0)).collect();
+        let mut counts: BTreeMap<String, i64> = StateType::ALL.iter().map(|t| (t.to_string(), 0)).collect();
         for row in self.ctx.store.aggregate(by_type).await? {
             if let [Value::Text(state_type), Value::Int(count)] = row.as_slice() {
                 counts.insert(state_type.clone(), *count);
@@ -288,11 +288,11 @@ impl Ui {
         column: Col,
         ids: &[Uuid],
         filter: Filter,
-    ) -> Result<Out<HashMap<String, i64>>, ApiError> {
+    ) -> Result<Out<BTreeMap<String, i64>>, ApiError> {
         let of_ids = Filter::any(column, ids.iter().copied()).and(filter);
         let grouped =
             Aggregate { by: vec![Group::Column(column)], limit: ids.len() as u64, ..Aggregate::count(table, of_ids) };
-        let mut counts: HashMap<String, i64> = ids.iter().map(|id| (id.to_string(), 0)).collect();
+        let mut counts: BTreeMap<String, i64> = ids.iter().map(|id| (id.to_string(), 0)).collect();
         for row in self.ctx.store.aggregate(grouped).await? {
             if let [Value::Uuid(id), Value::Int(count)] = row.as_slice() {
                 counts.insert(id.to_string(), *count);

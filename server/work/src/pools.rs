@@ -4,7 +4,9 @@ use mintaka_api_filters::wire::JsonObject;
 use mintaka_api_filters::{Filters, FlowRunView, WorkPoolFilter, flow_run_views};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, flow_run, work_pool, work_queue};
 use mintaka_core::{Direction, Filter, Json, Versioned};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, When, list, refuse_past};
+use mintaka_http::{
+    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, When, list, refuse_past, text_unless_absent,
+};
 use mintaka_orchestration::ops::deployment_run::known_blocks;
 use mintaka_orchestration::ops::due_runs::{Polled, Wanted, due_runs_of_pool, mark_polled};
 use mintaka_orchestration::ops::work_pools::{
@@ -95,7 +97,7 @@ pub struct WorkPoolCreate {
     pub description: Option<String>,
     /// Worker type.
     #[oai(rename = "type")]
-    pub kind: Option<String>,
+    pub kind: MaybeUndefined<String>,
     /// How a job is made of job variables.
     pub base_job_template: Option<JsonObject>,
     /// Whether its runs are held back.
@@ -215,7 +217,7 @@ impl WorkPoolsRoot {
         let new = NewPool {
             name: body.name,
             description: body.description,
-            r#type: body.kind.unwrap_or_else(|| AGENT_TYPE.into()),
+            r#type: text_unless_absent("type", body.kind)?.unwrap_or_else(|| AGENT_TYPE.into()),
             base_job_template: Json::from(base_job_template),
             is_paused: body.is_paused.unwrap_or(false),
             concurrency_limit: body.concurrency_limit,

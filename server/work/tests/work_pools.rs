@@ -39,6 +39,7 @@ async fn pools_that_cannot_be_are_refused() {
         (V2, json!({"name": ""}), 400),
         (V3, json!({"name": " '"}), 422),
         (V3, json!({"name": "n", "concurrency_limit": -1}), 422),
+        (V3, json!({"name": "n", "type": null}), 422),
         (V3, json!({"name": "n", "base_job_template": {"job_configuration": {}}}), 422),
         (
             V3,

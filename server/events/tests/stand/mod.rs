@@ -112,9 +112,15 @@ impl Stand {
 
     /// A socket before the handshake.
     pub async fn dial(&self, path: &str, protocol: Option<&'static str>) -> Client {
+        let headers: Vec<_> = protocol.map(|protocol| ("sec-websocket-protocol", protocol)).into_iter().collect();
+        self.dial_with(path, &headers).await
+    }
+
+    /// A socket before the handshake, upgraded with these headers.
+    pub async fn dial_with(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Client {
         let mut request = format!("ws://{}/api{path}", self.address).into_client_request().unwrap();
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
         }
         Client(timeout(LIMIT, connect_async(request)).await.unwrap().unwrap().0)
     }

@@ -98,6 +98,9 @@ async fn the_ui_counts_deployments_and_shows_the_next_run() {
     assert_eq!(next[&flow]["name"], "next");
     assert_eq!(next[&flow]["next_scheduled_start_time"], "2026-03-02T00:00:00.000000Z");
     assert_eq!(next.get(&idle), Some(&Value::Null));
+    let mut ids = vec![&flow, &idle];
+    ids.sort();
+    assert_eq!(next.as_object().unwrap().keys().collect::<Vec<_>>(), ids, "in the same order at each call");
     let counts = api.ask("/ui/flows/count-deployments", json!({"flow_ids": [flow]})).await;
     assert_eq!(counts, json!({flow: 0}));
     let many = vec![id_of(&json!({"id": uuid::Uuid::nil()})); 201];

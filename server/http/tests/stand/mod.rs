@@ -1,0 +1,50 @@
+//! A small API behind the layer.
+
+use mintaka_http::{ApiError, Input, Layer, NoContent, Nullable, Out, PREFIX};
+use poem::{Endpoint, Response, Route};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Object, OpenApi, OpenApiService};
+use serde_json::{Value, json};
+
+#[derive(Object)]
+pub struct Thing {
+    name: String,
+    size: i64,
+    data: Option<Value>,
+}
+
+pub struct Things;
+
+#[OpenApi(prefix_path = "/things")]
+impl Things {
+    #[oai(path = "/echo", method = "post", operation_id = "echo")]
+    async fn echo(&self, body: Input<Thing>) -> Out<Value> {
+        Out(json!({"name": body.name, "size": body.size, "data": body.data}))
+    }
+
+    #[oai(path = "/named/:name", method = "get", operation_id = "named")]
+    async fn named(&self, name: Path<String>, also: Query<Option<String>>) -> Out<Value> {
+        Out(json!([name.0, also.0]))
+    }
+
+    /// Reads no body.
+    #[oai(path = "/touch", method = "post", operation_id = "touch")]
+    async fn touch(&self) -> NoContent {
+        NoContent
+    }
+
+    #[oai(path = "/later", method = "post", operation_id = "later")]
+    async fn later(&self) -> Result<NoContent, ApiError> {
+        Err(ApiError::not_yet("This"))
+    }
+
+    #[oai(path = "/none", method = "get", operation_id = "none")]
+    async fn none(&self) -> Out<Nullable<f64>> {
+        Out(Nullable(None))
+    }
+}
+
+pub fn endpoint() -> impl Endpoint<Output = Response> + 'static {
+    let service = OpenApiService::new(Things, "test", "1");
+    Layer::new(Route::new().nest(PREFIX, service), ["/slash/".to_owned()])
+}
