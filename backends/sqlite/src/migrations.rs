@@ -243,6 +243,11 @@ CREATE TABLE \"writer\" (\n  \"id\" INTEGER NOT NULL,\n  \"seq\" INTEGER NOT NUL
         old.execute_batch(&run("01", &format!("'{{\"id\": \"{creator}\", \"type\": \"SCHEDULE\"}}'"))).unwrap();
         old.execute_batch(&run("02", "'{\"id\": \"abcd\"}'")).unwrap();
         old.execute_batch(&run("03", "NULL")).unwrap();
+        old.execute_batch(
+            "INSERT INTO events VALUES (9, x'09', 'e', 'r', '{}', '[]', '{}', 9, NULL, 1, 5, 1), \
+             (8, x'08', 'e', 'r', '{}', '[]', '{}', 9, NULL, 1, 6, 1)",
+        )
+        .unwrap();
         old.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; INSERT INTO schema VALUES (1, '0.1.0')"))
             .unwrap();
         drop(old);
@@ -257,6 +262,10 @@ CREATE TABLE \"writer\" (\n  \"id\" INTEGER NOT NULL,\n  \"seq\" INTEGER NOT NUL
             statement.query_map([], read).unwrap().map(Result::unwrap).collect();
         let first = (Some(creator.as_bytes().to_vec()), Some("SCHEDULE".to_owned()));
         assert_eq!(rows, [first, (None, None), (None, None)]);
+        let mut statement = now.prepare("SELECT seq, occurred, id FROM events ORDER BY seq").unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let rows: Vec<(i64, i64, Vec<u8>)> = statement.query_map([], read).unwrap().map(Result::unwrap).collect();
+        assert_eq!(rows, [(5, 9, vec![9]), (6, 8, vec![8])]);
     }
 
     #[test]

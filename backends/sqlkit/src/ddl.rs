@@ -12,7 +12,8 @@ pub fn create(dialect: &dyn Dialect, table: &'static Table) -> Vec<String> {
         let name = format!("uq_{}__{}", table.name, names(table, unique).join("_"));
         statements.push(create_index("UNIQUE INDEX", &name, table, unique));
     }
-    for index in table.indexes {
+    let order = row_order(dialect, table);
+    for index in table.indexes.iter().filter(|index| order.is_none_or(|(writer, seq)| index.columns != [writer, seq])) {
         match TagTable::of(dialect, table, index) {
             Some(side) => statements.push(create_side_table(dialect, table, &side)),
             None => statements.push(create_index("INDEX", index.name, table, &with_key(table, index.columns))),
@@ -46,11 +47,23 @@ fn create_table(dialect: &dyn Dialect, table: &Table) -> String {
         })
         .collect();
     lines.push(format!("  {} {} NOT NULL", quoted(ROW_VERSION), dialect.column_type(Kind::Int)));
-    lines.push(format!("  PRIMARY KEY ({})", columns(table, table.key)));
+    match row_order(dialect, table) {
+        Some((_, seq)) => {
+            lines.push(format!("  PRIMARY KEY ({})", columns(table, &[seq])));
+            lines.push(format!("  UNIQUE ({})", columns(table, table.key)));
+        }
+        None => lines.push(format!("  PRIMARY KEY ({})", columns(table, table.key))),
+    }
     // Rows of a composite key lie in the order of the key, without a tree beside it; those of streams are too wide for that.
     let in_key_order = table.key.len() > 1 && table.stream.is_none();
     let options = if in_key_order { dialect.key_table_options() } else { dialect.table_options() };
     format!("CREATE TABLE {} (\n{}\n){options}", quoted(table.name), lines.join(",\n"))
+}
+
+/// The columns `writer` and `seq` of a stream whose rows lie in the order of `seq`: no tree beside the table is needed to
+/// read what is new.
+fn row_order(dialect: &dyn Dialect, table: &Table) -> Option<(usize, usize)> {
+    table.stream.filter(|_| dialect.has_one_writer())
 }
 
 fn create_index(what: &str, name: &str, table: &Table, ordinals: &[usize]) -> String {

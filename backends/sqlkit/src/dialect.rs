@@ -8,6 +8,8 @@ pub trait Dialect: Send + Sync {
     fn placeholder(&self, n: usize) -> String;
     /// Type of a column.
     fn column_type(&self, kind: Kind) -> &'static str;
+    /// Whether a store has one row of stream writers, so that `seq` alone tells the rows of a stream apart.
+    fn has_one_writer(&self) -> bool;
     /// What follows the column list of an ordinary table.
     fn table_options(&self) -> &'static str;
     /// What follows the column list of a table that is nothing but its primary key.
@@ -47,6 +49,9 @@ impl Dialect for Sqlite {
             Kind::Text | Kind::Json | Kind::Tags => "TEXT",
             Kind::Uuid => "BLOB",
         }
+    }
+    fn has_one_writer(&self) -> bool {
+        true
     }
     fn table_options(&self) -> &'static str {
         " STRICT"

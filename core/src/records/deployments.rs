@@ -76,5 +76,4 @@ record! {
     }
     key (id);
     unique (deployment_id, slug);
-    index "ix_deployment_schedule__deployment_id" (deployment_id);
 }

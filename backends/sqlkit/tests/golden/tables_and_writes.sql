@@ -46,6 +46,7 @@ CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id"
 CREATE INDEX "ix_flow_run__expected_start_time" ON "flow_run" ("expected_start_time", "id");
 CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
+CREATE INDEX "ix_flow_run__state_name_sort_time" ON "flow_run" ("state_name", "sort_time", "id");
 CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id") WHERE "parent_task_run_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__parent_flow_run_id" ON "flow_run" ("parent_flow_run_id", "id") WHERE "parent_flow_run_id" IS NOT NULL;
 CREATE TABLE "flow_run__tags" (
@@ -68,12 +69,12 @@ CREATE TABLE "events" (
   "writer" INTEGER NOT NULL,
   "seq" INTEGER NOT NULL,
   "row_version" INTEGER NOT NULL,
-  PRIMARY KEY ("occurred", "id")
+  PRIMARY KEY ("seq"),
+  UNIQUE ("occurred", "id")
 ) STRICT;
 CREATE INDEX "ix_events__id" ON "events" ("id", "occurred");
 CREATE INDEX "ix_events__event_occurred" ON "events" ("event", "occurred", "id");
 CREATE INDEX "ix_events__resource_id_occurred" ON "events" ("resource_id", "occurred", "id");
-CREATE INDEX "ix_events__writer_seq" ON "events" ("writer", "seq", "occurred", "id");
 
 SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "created_by_id", "created_by_type" FROM "flow_run" WHERE "id" = ?;
 SELECT "row_version", "id", "created", "updated", "name", "flow_id", "state_id", "deployment_id", "work_queue_id", "work_queue_name", "flow_version", "deployment_version", "parameters", "idempotency_key", "context", "empirical_policy", "tags", "labels", "parent_task_run_id", "state_type", "state_name", "state_timestamp", "run_count", "expected_start_time", "next_scheduled_start_time", "start_time", "end_time", "total_run_time", "auto_scheduled", "infrastructure_document_id", "infrastructure_pid", "created_by", "job_variables", "sort_time", "start_delay", "parent_flow_run_id", "created_by_id", "created_by_type" FROM "flow_run" WHERE "flow_id" = ? AND "idempotency_key" = ?;
