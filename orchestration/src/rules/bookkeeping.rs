@@ -2,29 +2,12 @@
 
 use mintaka_core::Time;
 use mintaka_core::records::{FlowRun, StateType, TaskRun};
-use uuid::Uuid;
 
+use super::course::Course;
 use super::rule::{Effect, Run, TaskAround};
 use crate::caller::Caller;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::{State, StateDetails};
-
-/// The columns of a run that follow from its states, whatever kind of run it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs)] // named and documented as in the records
-pub struct Course {
-    pub state_id: Option<Uuid>,
-    pub state_type: Option<StateType>,
-    pub state_name: Option<String>,
-    pub state_timestamp: Option<Time>,
-    pub expected_start_time: Option<Time>,
-    pub next_scheduled_start_time: Option<Time>,
-    pub start_time: Option<Time>,
-    pub end_time: Option<Time>,
-    pub total_run_time: f64,
-    pub sort_time: Option<Time>,
-    pub start_delay: Option<f64>,
-}
 
 type Step = fn(&mut Course, Option<&State>, &State, &Caller);
 
@@ -48,18 +31,6 @@ pub(super) fn enter<R: Run>(run: &mut R, initial: Option<&State>, state: &mut St
     }
     run.set_course(course);
     run.count(state, caller);
-}
-
-impl Course {
-    /// Sets the columns that follow from other columns of the run.
-    pub fn derive(&mut self) {
-        self.sort_time = self.start_time.or(self.expected_start_time);
-        self.start_delay = match (self.start_time, self.expected_start_time) {
-            (Some(start), Some(expected)) => Some(start.seconds_since(expected).max(0.0)),
-            (Some(_), None) => Some(0.0),
-            (None, _) => None,
-        };
-    }
 }
 
 fn set_state(course: &mut Course, _: Option<&State>, state: &State, _: &Caller) {
@@ -172,7 +143,7 @@ impl Run for FlowRun {
             self.run_count += 1;
         }
         if resumes {
-            super::flow::with_policy(self, |policy| policy.resuming = Some(false));
+            FlowRunPolicy::change(&mut self.empirical_policy, |policy| policy.resuming = Some(false));
         }
     }
 

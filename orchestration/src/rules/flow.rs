@@ -1,6 +1,5 @@
 //! Rules of flow runs.
 
-use mintaka_core::Json;
 use mintaka_core::records::FlowRun;
 use mintaka_core::records::StateType::{Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled};
 
@@ -10,17 +9,10 @@ use super::types::Types;
 use crate::run_policy::{FlowRunPolicy, RetryType};
 use crate::state::{Proposed, describes_kept_result};
 
-/// Changes a run's `empirical_policy`.
-pub(super) fn with_policy(run: &mut FlowRun, change: impl FnOnce(&mut FlowRunPolicy)) {
-    let mut policy = FlowRunPolicy::of(&run.empirical_policy);
-    change(&mut policy);
-    run.empirical_policy = Json::of(&policy);
-}
-
 /// The run with another `empirical_policy`.
 fn changed(run: &FlowRun, change: impl FnOnce(&mut FlowRunPolicy)) -> FlowRun {
     let mut run = run.clone();
-    with_policy(&mut run, change);
+    FlowRunPolicy::change(&mut run.empirical_policy, change);
     run
 }
 

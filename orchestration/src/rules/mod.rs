@@ -5,6 +5,7 @@
 
 mod bookkeeping;
 mod both;
+mod course;
 mod engine;
 mod flow;
 mod policies;
@@ -13,7 +14,7 @@ mod rule;
 mod task;
 mod types;
 
-pub use bookkeeping::Course;
+pub use course::Course;
 pub use engine::{Case, Verdict, judge, needs};
 pub use policies::{FlowPolicy, TaskPolicy};
 pub use rule::{

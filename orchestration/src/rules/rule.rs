@@ -4,7 +4,7 @@ use mintaka_core::records::{FlowRun, StateType, TaskRun};
 use mintaka_core::{Record, Time, Versioned};
 use uuid::Uuid;
 
-use super::bookkeeping::Course;
+use super::course::Course;
 use super::types::Types;
 use crate::caller::Caller;
 use crate::state::{Proposed, State, StateDetails};
