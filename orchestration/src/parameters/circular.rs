@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// Keywords that apply other schemas to the same value.
-const IN_PLACE_LISTS: &[&str] = &["allOf", "anyOf", "oneOf"];
-const IN_PLACE: &[&str] = &["not", "if", "then", "else"];
+use super::references::{REFERRING, References};
+
+/// Keywords that apply other schemas to the same value: lists of them, and single ones.
+pub(super) const IN_PLACE_LISTS: &[&str] = &["allOf", "anyOf", "oneOf"];
+pub(super) const IN_PLACE: &[&str] = &["not", "if", "then", "else"];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mark {
@@ -14,45 +16,39 @@ enum Mark {
     Done,
 }
 
-/// Whether some schema inside `root` applies itself to the same value, over any number of steps. References into
-/// properties and items are fine: every turn goes one level down.
-pub(super) fn is_circular(root: &Value) -> bool {
-    let mut marks = HashMap::new();
-    subschemas(root).into_iter().any(|schema| turns(root, schema, &mut marks))
-}
-
-/// Every object inside a schema, whether it is a schema or not: what is none has no keywords that matter.
-fn subschemas(root: &Value) -> Vec<&Value> {
-    let mut all = Vec::new();
-    let mut todo = vec![root];
-    while let Some(value) = todo.pop() {
-        match value {
-            Value::Object(members) => {
-                all.push(value);
-                todo.extend(members.values());
+/// Whether one of these schemas applies itself to the same value, over any number of steps. References into properties
+/// and items are fine: every turn goes one level down.
+pub(super) fn is_circular<'a>(objects: &[&'a Value], references: &References<'a>) -> bool {
+    let mut marks: HashMap<*const Value, Mark> = HashMap::new();
+    for start in objects {
+        if marks.contains_key(&std::ptr::from_ref(*start)) {
+            continue;
+        }
+        // The way from `start` to where the search is, each with what it has not looked at. A stack of our own: clients
+        // send ways of any length.
+        marks.insert(*start, Mark::Open);
+        let mut way = vec![(*start, same_value(start, references))];
+        while let Some((at, ahead)) = way.last_mut() {
+            let Some(next) = ahead.pop() else {
+                marks.insert(*at, Mark::Done);
+                way.pop();
+                continue;
+            };
+            match marks.get(&std::ptr::from_ref(next)) {
+                Some(Mark::Open) => return true,
+                Some(Mark::Done) => {}
+                None => {
+                    marks.insert(next, Mark::Open);
+                    way.push((next, same_value(next, references)));
+                }
             }
-            Value::Array(items) => todo.extend(items),
-            _ => {}
         }
     }
-    all
-}
-
-fn turns<'a>(root: &'a Value, schema: &'a Value, marks: &mut HashMap<*const Value, Mark>) -> bool {
-    let key: *const Value = schema;
-    match marks.get(&key) {
-        Some(Mark::Open) => return true,
-        Some(Mark::Done) => return false,
-        None => {}
-    }
-    marks.insert(key, Mark::Open);
-    let found = same_value(root, schema).into_iter().any(|next| turns(root, next, marks));
-    marks.insert(key, Mark::Done);
-    found
+    false
 }
 
 /// The schemas that a schema applies to its own value.
-fn same_value<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+fn same_value<'a>(schema: &'a Value, references: &References<'a>) -> Vec<&'a Value> {
     let Value::Object(members) = schema else { return Vec::new() };
     let mut next: Vec<&Value> = IN_PLACE.iter().filter_map(|keyword| members.get(*keyword)).collect();
     for keyword in IN_PLACE_LISTS {
@@ -61,29 +57,8 @@ fn same_value<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
     if let Some(Value::Object(dependent)) = members.get("dependentSchemas") {
         next.extend(dependent.values());
     }
-    for keyword in ["$ref", "$dynamicRef"] {
-        let target = members.get(keyword).and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
-        next.extend(target.and_then(|pointer| root.pointer(&decoded(pointer))));
+    for keyword in REFERRING {
+        next.extend(members.get(*keyword).into_iter().flat_map(|reference| references.targets(reference)));
     }
     next
-}
-
-/// A fragment as JSON pointer: `%25` and the like are read.
-fn decoded(fragment: &str) -> String {
-    let mut bytes = Vec::with_capacity(fragment.len());
-    let mut rest = fragment.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::validate::{Invalid, Nulls, Required, check, check_schema, fits};
+use super::effort::within_bounds;
+use super::invalid::Invalid;
+use super::preprocess::Nulls;
+use super::validate::{Required, check, check_schema, fit};
 
 /// Checks the shape of a base job template: empty, or with both parts, and every placeholder declared.
 ///
@@ -37,18 +40,19 @@ pub fn check_template(template: &Value) -> Result<(), String> {
     ))
 }
 
-/// Names in double braces that are filled in from job variables; `{{ $ENV }}` and `{{ prefect.… }}` come from elsewhere.
+/// Names in double braces. (wire: also those that are filled in from elsewhere, `{{ $ENV }}` and `{{ prefect.… }}`)
 fn placeholders(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find("{{") {
-        rest = &rest[start + 2..];
-        let Some(end) = rest.find("}}") else { break };
-        let name = rest[..end].trim();
-        let allowed = |c: char| c.is_alphanumeric() || "_.-[]$".contains(c);
-        if !name.is_empty() && name.chars().all(allowed) {
+        let inner = rest[start + 2..].trim_start();
+        // Of three braces in a row the last two may begin a name.
+        rest = &rest[start + 1..];
+        let after = inner.trim_start_matches(|c: char| c.is_alphanumeric() || "_.-[]$".contains(c));
+        let name = &inner[..inner.len() - after.len()];
+        if let Some(behind) = after.trim_start().strip_prefix("}}").filter(|_| !name.is_empty()) {
             names.push(name.to_owned());
-            rest = &rest[end + 2..];
+            rest = behind;
         }
     }
     names
@@ -91,12 +95,16 @@ impl JobVariables {
         (known.map(|(name, default)| (name.clone(), default.clone())).collect(), references)
     }
 
+    fn check_schema(&self) -> Result<(), Invalid> {
+        within_bounds(&self.schema, &[], |_| check_schema(&self.schema))
+    }
+
     /// Checks the template's own defaults.
     ///
     /// # Errors
     /// [`Invalid`]
     pub fn check_defaults(&self) -> Result<(), Invalid> {
-        check_schema(&self.schema)?;
+        self.check_schema()?;
         let (defaults, _) = self.known_defaults();
         check(&Value::Object(defaults), &self.schema, Required::Ignored, Nulls::Optional)
     }
@@ -109,15 +117,15 @@ impl JobVariables {
     /// # Errors
     /// [`Invalid`]
     pub fn check(&self, layers: &[&Value], required: Required) -> Result<(), Invalid> {
-        check_schema(&self.schema)?;
+        self.check_schema()?;
         let (defaults, mut left_out) = self.known_defaults();
+        let alone: Vec<Value> =
+            defaults.into_iter().map(|(name, default)| Value::Object(Map::from_iter([(name, default)]))).collect();
         let mut all = Map::new();
-        for (name, default) in defaults {
-            let one: Map<String, Value> = [(name.clone(), default.clone())].into_iter().collect();
-            if fits(&Value::Object(one), &self.schema)? {
-                all.insert(name, default);
-            } else {
-                left_out = true;
+        for (one, fits) in alone.iter().zip(fit(&alone, &self.schema)?) {
+            match one {
+                Value::Object(one) if fits => all.extend(one.clone()),
+                _ => left_out = true,
             }
         }
         for layer in layers.iter().filter_map(|layer| layer.as_object()) {
@@ -153,6 +161,16 @@ mod tests {
             (
                 json!({"job_configuration": {"a": {"b": ["{{ cpu }}"]}}, "variables": variables}),
                 Some("variable(s): cpu."),
+            ),
+            (
+                json!({"job_configuration": {"a": "{{{ cpu }}} {{ $HOME}}"}, "variables": variables}),
+                Some("variable(s): $HOME ,cpu."),
+            ),
+            (json!({"job_configuration": {"a": "{{ two words }} {{}} {{ }} {{ cpu"}, "variables": variables}), None),
+            // Looked through once, and not once for each brace.
+            (
+                json!({"job_configuration": {"a": format!("{}}}}}", "{{".repeat(1_000_000))}, "variables": variables}),
+                None,
             ),
         ] {
             match (check_template(&template), fault) {

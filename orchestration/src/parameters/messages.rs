@@ -4,19 +4,49 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
-/// A JSON value as Python writes it: `{'a': [1, 2.0, None, True]}`.
+/// The most bytes of a value in a message, about.
+const MAX_VALUE: usize = 10_000;
+
+/// A JSON value as Python writes it: `{'a': [1, 2.0, None, True]}`; of a large one the beginning.
 pub(super) fn python(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out);
+    if out.len() > MAX_VALUE {
+        out.truncate(out.floor_char_boundary(MAX_VALUE));
+        out.push('…');
+    }
+    out
+}
+
+/// Writes a value behind what is written, until there is enough.
+fn write(value: &Value, out: &mut String) {
+    if out.len() > MAX_VALUE {
+        return;
+    }
+    let between = |n: usize| if n == 0 { "" } else { ", " };
     match value {
-        Value::Null => "None".into(),
-        Value::Bool(true) => "True".into(),
-        Value::Bool(false) => "False".into(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => python_text(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
+        Value::Null => out.push_str("None"),
+        Value::Bool(true) => out.push_str("True"),
+        Value::Bool(false) => out.push_str("False"),
+        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::String(text) => out.push_str(&python_text(text)),
+        Value::Array(items) => {
+            out.push('[');
+            for (n, item) in items.iter().enumerate().take_while(|(n, _)| *n <= MAX_VALUE) {
+                out.push_str(between(n));
+                write(item, out);
+            }
+            out.push(']');
+        }
         Value::Object(members) => {
-            let members: Vec<_> =
-                members.iter().map(|(name, m)| format!("{}: {}", python_text(name), python(m))).collect();
-            format!("{{{}}}", members.join(", "))
+            out.push('{');
+            for (n, (name, member)) in members.iter().enumerate().take_while(|(n, _)| *n <= MAX_VALUE) {
+                out.push_str(between(n));
+                write(&Value::String(name.clone()), out);
+                out.push_str(": ");
+                write(member, out);
+            }
+            out.push('}');
         }
     }
 }
@@ -51,7 +81,7 @@ fn extras(names: &[String]) -> String {
 /// The message of an error.
 pub(super) fn message(error: &ValidationError<'_>) -> String {
     use ValidationErrorKind as Kind;
-    let value = python(error.instance());
+    let value = std::fmt::from_fn(|f| f.write_str(&python(error.instance())));
     match error.kind() {
         Kind::Type { kind } => {
             let names: Vec<String> = match kind {

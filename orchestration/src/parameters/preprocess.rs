@@ -1,16 +1,30 @@
 //! Repairs of schemas that older clients make: what they leave out is filled in before values are checked.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
-use super::validate::Nulls;
+/// Which members that are not required may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nulls {
+    /// Those that the schema says.
+    AsWritten,
+    /// Those without a default.
+    WithoutDefault,
+    /// All of them.
+    Optional,
+}
 
 /// A copy of the schema in which properties that are not required may be null, and arrays of schemas under `items` are
 /// `prefixItems`. (wire: non-required properties are widened; with a default only where [`Nulls`] says so)
 pub(super) fn repaired(schema: &Value, nulls: Nulls) -> Value {
     let mut schema = schema.clone();
     let Value::Object(members) = &mut schema else { return schema };
-    // Drafts are told apart by their keywords; the schemas that clients make are of this one, whatever they say.
-    members.remove("$schema");
+    // Drafts are told apart by their keywords; the schemas that clients make are of this one, whatever they say. Nor
+    // does it matter under which name they are known elsewhere.
+    for keyword in ["$schema", "$id"] {
+        members.remove(keyword);
+    }
     // wire: 2.x clients send these as null where a flow has none.
     for keyword in ["definitions", "properties", "required"] {
         if members.get(keyword).is_some_and(Value::is_null) {
@@ -52,9 +66,9 @@ fn block_reference() -> Value {
 }
 
 fn repair_properties(schema: &mut Map<String, Value>, nulls: Nulls) {
-    let required: Vec<String> = match schema.get("required") {
+    let required: HashSet<String> = match schema.get("required") {
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
+        _ => HashSet::new(),
     };
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for (name, property) in properties.iter_mut() {

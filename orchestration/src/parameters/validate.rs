@@ -5,15 +5,17 @@ use std::cmp::Reverse;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::circular::is_circular;
-use super::hydrate::Preview;
+use super::effort::within_bounds;
+use super::invalid::Invalid;
 use super::messages::message;
-use super::preprocess::{repaired, without_required};
+use super::preprocess::{Nulls, repaired, without_required};
 
 /// Steps that one regular expression may take on one text.
-const BACKTRACKING: usize = 100_000;
+const BACKTRACKING: usize = 10_000;
+/// The largest prepared form of one regular expression, in bytes.
+const PATTERN_BYTES: usize = 2 << 20;
 
 /// Whether a missing member counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,31 +24,6 @@ pub enum Required {
     Enforced,
     /// It does not: more values come later.
     Ignored,
-}
-
-/// Which members that are not required may be null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nulls {
-    /// Those that the schema says.
-    AsWritten,
-    /// Those without a default.
-    WithoutDefault,
-    /// All of them.
-    Optional,
-}
-
-/// Why values were refused. The texts are those that clients know.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// They do not fit.
-    #[error("{0}")]
-    Values(String),
-    /// The schema itself is none.
-    #[error("Invalid schema: {0}")]
-    Schema(String),
-    /// The schema applies itself to the same value without end.
-    #[error("Invalid schema: Unable to validate schema with circular references.")]
-    Circular,
 }
 
 /// Checks that a schema is one.
@@ -60,14 +37,12 @@ pub fn check_schema(schema: &Value) -> Result<(), Invalid> {
     }
 }
 
-fn compile(schema: &Value, formats: bool) -> Result<Validator, Invalid> {
-    if is_circular(schema) {
-        return Err(Invalid::Circular);
-    }
+/// Prepares a schema that is [within bounds](super::effort).
+pub(super) fn compile(schema: &Value, formats: bool) -> Result<Validator, Invalid> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(formats)
-        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(BACKTRACKING))
+        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(BACKTRACKING).size_limit(PATTERN_BYTES))
         .build(schema)
         .map_err(|error| match error.kind() {
             ValidationErrorKind::Referencing(_) => {
@@ -84,21 +59,37 @@ fn compile(schema: &Value, formats: bool) -> Result<Validator, Invalid> {
 pub fn check(values: &Value, schema: &Value, required: Required, nulls: Nulls) -> Result<(), Invalid> {
     let schema = repaired(schema, nulls);
     let schema = if required == Required::Ignored { without_required(schema) } else { schema };
-    let validator = compile(&schema, false)?;
-    let errors: Vec<_> = validator.iter_errors(values).collect();
-    match best(&errors, &schema) {
-        None => Ok(()),
-        Some(error) => {
-            let path = json_path(error);
-            let place = if path.is_empty() { ".".to_owned() } else { format!(" for field '{path}'.") };
-            Err(Invalid::Values(format!("Validation failed{place} Failure reason: {}", message(error))))
+    within_bounds(&schema, &[values], |errors_can_be_collected| {
+        let validator = compile(&schema, false)?;
+        if validator.is_valid(values) {
+            return Ok(());
         }
-    }
+        if !errors_can_be_collected {
+            return Err(Invalid::Values(format!("Validation failed. Failure reason: {TOO_MANY}")));
+        }
+        let errors: Vec<_> = validator.iter_errors(values).collect();
+        match best(&errors, &schema) {
+            None => Ok(()),
+            Some(error) => {
+                let path = json_path(error);
+                let place = if path.is_empty() { ".".to_owned() } else { format!(" for field '{path}'.") };
+                Err(Invalid::Values(format!("Validation failed{place} Failure reason: {}", message(error))))
+            }
+        }
+    })
 }
 
-/// Whether values fit, without a reason. Formats do not count, the schema is taken as it is.
-pub(super) fn fits(values: &Value, schema: &Value) -> Result<bool, Invalid> {
-    Ok(compile(&without_required(schema.clone()), false)?.is_valid(values))
+/// What is told of values that do not fit when nobody can say where.
+pub(super) const TOO_MANY: &str = "the values do not fit, and they are too large to say where";
+
+/// Which of these values fit, without a reason. Formats do not count and nothing is required, else the schema is taken
+/// as it is.
+pub(super) fn fit(values: &[Value], schema: &Value) -> Result<Vec<bool>, Invalid> {
+    let schema = without_required(schema.clone());
+    within_bounds(&schema, &values.iter().collect::<Vec<_>>(), |_| {
+        let validator = compile(&schema, false)?;
+        Ok(values.iter().map(|value| validator.is_valid(value)).collect())
+    })
 }
 
 /// The place of an error below the root: `a.b[0]`.
@@ -130,19 +121,20 @@ fn json_path(error: &ValidationError<'_>) -> String {
 /// place, and not one that only says that no branch fits; from there into the branches, as long as one of them stands
 /// out.
 fn best<'e>(errors: &'e [ValidationError<'e>], schema: &Value) -> Option<&'e ValidationError<'e>> {
-    let mut best =
-        errors.iter().reduce(|best, next| if rank(next, schema) > rank(best, schema) { next } else { best })?;
+    // Of equals the first.
+    let ranked = errors.iter().map(|error| (rank(error, schema), error));
+    let mut best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best })?.1;
     loop {
         let context = match best.kind() {
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context,
             _ => return Some(best),
         };
-        let mut branches: Vec<&'e ValidationError<'e>> = context.iter().flatten().collect();
-        branches.sort_by_key(|error| rank(error, schema));
+        let mut branches: Vec<_> = context.iter().flatten().map(|error| (rank(error, schema), error)).collect();
+        branches.sort_by(|(one, _), (other, _)| one.cmp(other));
         match branches.as_slice() {
             [] => return Some(best),
-            [first, second, ..] if rank(first, schema) == rank(second, schema) => return Some(best),
-            [first, ..] => best = first,
+            [first, second, ..] if first.0 == second.0 => return Some(best),
+            [first, ..] => best = first.1,
         }
     }
 }
@@ -170,75 +162,10 @@ fn rank(error: &ValidationError<'_>, schema: &Value) -> (Reverse<usize>, Vec<Str
     (Reverse(path.len()), path, !weak, !is_of_type)
 }
 
-/// What is wrong with the values of a form, as a tree: `{"errors": […], "valid": false}`. (wire: `/ui/schemas/validate`)
-///
-/// # Errors
-/// What is wrong with the schema.
-pub fn report(preview: &Preview, schema: &Value) -> Result<Value, Invalid> {
-    let schema = repaired(schema, Nulls::WithoutDefault);
-    check_schema(&schema)?;
-    let validator = compile(&schema, true)?;
-    let mut tree = Vec::new();
-    for error in validator.iter_errors(&preview.values) {
-        if preview.marks.contains_key(error.instance_path().as_str()) {
-            continue;
-        }
-        let mut path: Vec<Value> = error
-            .instance_path()
-            .into_iter()
-            .map(|segment| match segment {
-                LocationSegment::Index(index) => json!(index),
-                LocationSegment::Property(name) => json!(name),
-            })
-            .collect();
-        if let ValidationErrorKind::Required { property } = error.kind() {
-            path.push(property.clone());
-        }
-        insert(&mut tree, &path, message(&error));
-    }
-    for (pointer, fault) in &preview.marks {
-        let Some(fault) = fault else { continue };
-        insert(&mut tree, &steps(&preview.values, pointer), fault.to_string());
-    }
-    Ok(json!({"valid": tree.is_empty(), "errors": tree}))
-}
-
-/// The steps of a JSON pointer: numbers into arrays, names into objects.
-fn steps(root: &Value, pointer: &str) -> Vec<Value> {
-    let mut at = Some(root);
-    pointer
-        .split('/')
-        .skip(1)
-        .map(|step| {
-            let name = step.replace("~1", "/").replace("~0", "~");
-            let index = at.filter(|value| value.is_array()).and(name.parse::<usize>().ok());
-            at = match index {
-                Some(index) => at.and_then(|value| value.get(index)),
-                None => at.and_then(|value| value.get(&name)),
-            };
-            index.map_or_else(|| json!(name), |index| json!(index))
-        })
-        .collect()
-}
-
-fn insert(tree: &mut Vec<Value>, path: &[Value], text: String) {
-    let Some((step, rest)) = path.split_first() else {
-        tree.push(Value::String(text));
-        return;
-    };
-    let kind = if step.is_number() { "index" } else { "property" };
-    let place = if rest.is_empty() { None } else { tree.iter().position(|entry| entry.get(kind) == Some(step)) };
-    let place = place.unwrap_or_else(|| {
-        tree.push(json!({kind: step, "errors": []}));
-        tree.len() - 1
-    });
-    if let Some(Value::Array(errors)) = tree.get_mut(place).and_then(|entry| entry.get_mut("errors")) {
-        insert(errors, rest, text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn told(values: Value, schema: Value) -> String {
@@ -305,28 +232,5 @@ mod tests {
             assert_eq!(check(&values, &schema, Required::Ignored, Nulls::WithoutDefault), Ok(()));
             assert!(check(&values, &schema, Required::Enforced, Nulls::WithoutDefault).is_err());
         }
-    }
-
-    #[test]
-    fn a_form_gets_a_tree_of_errors() {
-        let schema = json!({"type": "object", "required": ["n", "m"], "properties": {
-            "n": {"type": "integer"}, "m": {"type": "string"}, "list": {"type": "array", "items": {"type": "integer"}},
-            "later": {"type": "integer"}, "bad": {"type": "integer"},
-        }});
-        let values = json!({"n": "x", "list": [1, "two"], "later": {"__prefect_kind": "jinja", "template": "{{ a }}"},
-            "bad": {"__prefect_kind": "workspace_variable", "variable_name": "none"}});
-        let preview = super::super::preview(&values, &Default::default());
-        let told = report(&preview, &schema).unwrap();
-        assert_eq!(told["valid"], json!(false));
-        let errors = told["errors"].as_array().unwrap();
-        for wanted in [
-            json!({"property": "n", "errors": ["'x' is not of type 'integer'"]}),
-            json!({"property": "m", "errors": ["'m' is a required property"]}),
-            json!({"property": "list", "errors": [{"index": 1, "errors": ["'two' is not of type 'integer'"]}]}),
-            json!({"property": "bad", "errors": ["Variable 'none' not found in workspace."]}),
-        ] {
-            assert!(errors.contains(&wanted), "{wanted} in {told}");
-        }
-        assert_eq!(errors.len(), 4, "{told}");
     }
 }
