@@ -2,12 +2,13 @@
 
 use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
-    block_document_reference, block_schema, block_schema_reference, configuration,
+    block_document_reference, block_schema, block_schema_reference, configuration, deployment, flow_run,
 };
 use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Query, Record, Store};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::cascade::{sweep_deployments, sweep_flow_runs};
 use super::sweep;
 use crate::secrets::{OpenError, Sealer};
 
@@ -82,13 +83,17 @@ async fn delete_one<R: Record>(store: &Store, id: Uuid, with: Batch) -> Result<b
     Ok(!matches!(store.commit(batch).await?, Outcome::Conflict(_)))
 }
 
-/// Deletes a document and every reference from or to it, together with what `with` writes; false if it was not there.
+/// Deletes a document, every reference from or to it, and what cannot be without it, together with what `with` writes;
+/// false if it was not there.
+///
+/// Deployments that name it as infrastructure or storage go with their schedules, flow runs that name it as
+/// infrastructure with all of theirs. No event tells of these. (wire: cascades of the tables)
 ///
 /// # Errors
 /// What the store answers. The document may be gone then; repeating sweeps the rest.
 pub async fn delete_block_document(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
     let deleted = delete_one::<BlockDocument>(store, id, with).await?;
-    sweep_document_references(store, &[id]).await?;
+    sweep_after_documents(store, &[id]).await?;
     check_default_result_storage(store).await?;
     Ok(deleted)
 }
@@ -136,16 +141,19 @@ async fn sweep_documents(store: &Store, filter: Filter) -> Result<(), Error> {
         }
         let ids: Vec<Uuid> = page.iter().map(|document| document.id).collect();
         sweep::<BlockDocument>(store, Filter::any(block_document::id, ids.clone())).await?;
-        sweep_document_references(store, &ids).await?;
+        sweep_after_documents(store, &ids).await?;
     }
 }
 
-async fn sweep_document_references(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+async fn sweep_after_documents(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
     use block_document_reference::{parent_block_document_id, reference_block_document_id};
     for column in [parent_block_document_id, reference_block_document_id] {
         sweep::<BlockDocumentReference>(store, Filter::any(column, ids.iter().copied())).await?;
     }
-    Ok(())
+    for column in [deployment::infrastructure_document_id, deployment::storage_document_id] {
+        sweep_deployments(store, Filter::any(column, ids.iter().copied())).await?;
+    }
+    sweep_flow_runs(store, Filter::any(flow_run::infrastructure_document_id, ids.iter().copied())).await
 }
 
 async fn sweep_schema_references(store: &Store, ids: &[Uuid]) -> Result<(), Error> {

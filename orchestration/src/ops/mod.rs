@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod blocks;
+pub mod cascade;
 mod create_run;
 pub mod deployment_run;
 pub mod deployments;

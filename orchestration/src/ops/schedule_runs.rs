@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use mintaka_core::records::task_run_state;
-use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, StateType, TaskRun};
-use mintaka_core::records::{TaskRunState, deployment_schedule, flow_run, flow_run_input, flow_run_state, task_run};
+use mintaka_core::records::{
+    Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run, flow_run_state,
+};
 use mintaka_core::{
     Batch, Cmp, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned,
 };
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::caller::ClientLine;
 use crate::names::random_name;
+use crate::ops::cascade::after_flow_runs;
 use crate::ops::sweep;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::Proposed;
@@ -295,14 +296,10 @@ async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>, line: 
             },
         }
     }
-    sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
     if run.run_count > 0 {
-        sweep::<FlowRunInput>(store, Filter::eq(flow_run_input::flow_run_id, id)).await?;
-        let tasks = Filter::eq(task_run::flow_run_id, id);
-        for task in store.all::<TaskRun>(tasks.clone()).await? {
-            sweep::<TaskRunState>(store, Filter::eq(task_run_state::task_run_id, task.id)).await?;
-        }
-        sweep::<TaskRun>(store, tasks).await?;
+        after_flow_runs(store, &[id], false).await?;
+    } else {
+        sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
     }
     Ok(true)
 }
