@@ -1,8 +1,10 @@
 //! Orchestration: what may happen to a run, and the operations of the domain over a store.
 
 pub mod caller;
+mod each_once;
 pub mod error;
 mod names;
+mod object;
 pub mod ops;
 pub mod parameters;
 pub mod rules;

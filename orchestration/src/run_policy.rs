@@ -4,6 +4,8 @@ use mintaka_core::Json;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::each_once::each_once;
+use crate::object::Object;
 use crate::state::null_is_default;
 
 /// How a flow run is being retried.
@@ -18,7 +20,7 @@ pub enum RetryType {
 
 /// `empirical_policy` of a flow run. (wire: `FlowRunPolicy`)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "SentFlowRunPolicy")]
+#[serde(from = "Object<SentFlowRunPolicy>")]
 pub struct FlowRunPolicy {
     /// Deprecated; fills [`retries`](FlowRunPolicy::retries).
     pub max_retries: i64,
@@ -77,24 +79,18 @@ fn filled<T: Default + PartialEq>(field: Option<T>, predecessor: T) -> Option<T>
 
 impl Default for FlowRunPolicy {
     fn default() -> FlowRunPolicy {
-        SentFlowRunPolicy::default().into()
+        Object(SentFlowRunPolicy::default()).into()
     }
 }
 
-impl From<SentFlowRunPolicy> for FlowRunPolicy {
-    fn from(sent: SentFlowRunPolicy) -> FlowRunPolicy {
-        let mut pause_keys: Vec<String> = Vec::with_capacity(sent.pause_keys.len());
-        for key in sent.pause_keys {
-            if !pause_keys.contains(&key) {
-                pause_keys.push(key);
-            }
-        }
+impl From<Object<SentFlowRunPolicy>> for FlowRunPolicy {
+    fn from(Object(sent): Object<SentFlowRunPolicy>) -> FlowRunPolicy {
         FlowRunPolicy {
             max_retries: sent.max_retries,
             retry_delay_seconds: sent.retry_delay_seconds,
             retries: filled(sent.retries, sent.max_retries),
             retry_delay: filled(sent.retry_delay, sent.retry_delay_seconds).map(|seconds| seconds as i64),
-            pause_keys,
+            pause_keys: each_once(sent.pause_keys),
             resuming: sent.resuming,
             retry_type: sent.retry_type,
         }
@@ -105,6 +101,13 @@ impl FlowRunPolicy {
     /// The policy that is stored; damaged text reads as the default.
     pub fn of(stored: &Json) -> FlowRunPolicy {
         stored.to().unwrap_or_default()
+    }
+
+    /// Changes the policy that is stored.
+    pub(crate) fn change(stored: &mut Json, change: impl FnOnce(&mut FlowRunPolicy)) {
+        let mut policy = FlowRunPolicy::of(stored);
+        change(&mut policy);
+        *stored = Json::of(&policy);
     }
 
     /// Whether the run resumes after a pause.
@@ -139,7 +142,7 @@ impl RetryDelay {
 
 /// `empirical_policy` of a task run. (wire: `TaskRunPolicy`)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "SentTaskRunPolicy")]
+#[serde(from = "Object<SentTaskRunPolicy>")]
 pub struct TaskRunPolicy {
     /// Deprecated; fills [`retries`](TaskRunPolicy::retries).
     pub max_retries: i64,
@@ -186,8 +189,8 @@ fn not_negative<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error
     }
 }
 
-impl From<SentTaskRunPolicy> for TaskRunPolicy {
-    fn from(sent: SentTaskRunPolicy) -> TaskRunPolicy {
+impl From<Object<SentTaskRunPolicy>> for TaskRunPolicy {
+    fn from(Object(sent): Object<SentTaskRunPolicy>) -> TaskRunPolicy {
         let is_zero = match &sent.retry_delay {
             None => true,
             Some(RetryDelay::Every(n)) => n.as_f64() == Some(0.0),

@@ -7,6 +7,8 @@ use mintaka_core::{Error, Json, Time};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::object::Object;
+
 /// Details of a state: the union of the fields of both client lines. Unknown fields are dropped.
 ///
 /// All fields are sent, also null ones. (wire: `StateDetails`)
@@ -259,10 +261,10 @@ impl<'de> Deserialize<'de> for Proposed {
             message: Option<String>,
             data: Option<Json>,
             #[serde(default, deserialize_with = "null_is_default")]
-            state_details: StateDetails,
+            state_details: Object<StateDetails>,
         }
-        let sent = StateCreate::deserialize(d)?;
-        let mut state = Proposed::new(sent.r#type).with_data(sent.data).with_details(sent.state_details);
+        let Object(sent) = Object::<StateCreate>::deserialize(d)?;
+        let mut state = Proposed::new(sent.r#type).with_data(sent.data).with_details(sent.state_details.0);
         state.message = sent.message;
         if let Some(name) = sent.name {
             state.name = name;

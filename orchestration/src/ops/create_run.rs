@@ -1,7 +1,7 @@
 //! Creation of flow runs and task runs, each with its first state.
 
 use mintaka_core::records::{Deployment, Flow, FlowRun, StateType, TaskRun, task_run};
-use mintaka_core::{Batch, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned};
+use mintaka_core::{Batch, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Value as Stored, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -297,7 +297,7 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
             }
         };
         let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
-        let natural_key = (new.flow_run_id, new.task_key.clone(), new.dynamic_key.clone());
+        let natural_key = natural_key(new.flow_run_id, &new.task_key, &new.dynamic_key);
         let run = new.row(id, labels, store.now());
         let mut judged = judge_task_run(store, &run, None, want, true, by).await?;
         batch = judged.write(store, batch.once(judged.verdict.run.clone()));
@@ -308,7 +308,7 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
             }
             Outcome::Repeated(row) => {
                 let run = Versioned::<TaskRun>::from_row(row)?.record;
-                if (run.flow_run_id, run.task_key.clone(), run.dynamic_key.clone()) != natural_key {
+                if self::natural_key(run.flow_run_id, &run.task_key, &run.dynamic_key) != natural_key {
                     return Err(OpError::data_integrity());
                 }
                 existing(store, run).await
@@ -321,6 +321,11 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
         }
     })
     .await
+}
+
+/// What tells task runs apart, in the form in which it is stored.
+fn natural_key(flow_run_id: Option<Uuid>, task_key: &str, dynamic_key: &str) -> [Stored; 3] {
+    [flow_run_id.into(), Stored::text(task_key), Stored::text(dynamic_key)]
 }
 
 async fn existing(store: &Store, run: TaskRun) -> Result<Attempt<Created<TaskRun>>, OpError> {

@@ -9,6 +9,7 @@ use super::NewFlowRun;
 use super::deployments::variables_for;
 use super::work_queues::find_or_create_queue;
 use crate::caller::ClientLine;
+use crate::each_once::each_once;
 use crate::error::OpError;
 use crate::parameters::{Invalid, JobVariables, Nulls, Required, Variables, check, hydrate};
 use crate::run_policy::FlowRunPolicy;
@@ -136,7 +137,7 @@ impl Source {
             idempotency_key: wanted.idempotency_key,
             context: wanted.context,
             empirical_policy: wanted.empirical_policy,
-            tags: union(&deployment.tags, wanted.tags),
+            tags: Tags(each_once(deployment.tags.0.iter().cloned().chain(wanted.tags))),
             labels: wanted.labels,
             parent_task_run_id: wanted.parent_task_run_id,
             infrastructure_document_id: wanted.infrastructure_document_id.or(deployment.infrastructure_document_id),
@@ -207,30 +208,15 @@ fn dated(mut state: Proposed, store: &Store) -> Proposed {
     state
 }
 
-/// Tags of both, each once.
-fn union(own: &Tags, sent: Vec<String>) -> Tags {
-    let mut tags: Vec<String> = Vec::with_capacity(own.0.len() + sent.len());
-    for tag in own.0.iter().cloned().chain(sent) {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
-    Tags(tags)
-}
-
 /// Checks that blocks which a template names as defaults exist.
 ///
 /// # Errors
 /// [`OpError::NotFound`]
 pub async fn known_blocks(store: &Store, variables: &JobVariables) -> Result<(), OpError> {
-    for (_, id) in variables.default_blocks() {
-        let found = match id {
-            Ok(id) => store.get::<BlockDocument>(id).await?.is_some(),
-            Err(_) => false,
-        };
-        if !found {
-            return Err(OpError::NotFound("Block not found.".into()));
-        }
-    }
-    Ok(())
+    let named: Result<Vec<Uuid>, String> = variables.default_blocks().into_iter().map(|(_, id)| id).collect();
+    let found = match named {
+        Ok(ids) => store.get_all::<BlockDocument>(&ids).await?.iter().all(Option::is_some),
+        Err(_) => false,
+    };
+    if found { Ok(()) } else { Err(OpError::NotFound("Block not found.".into())) }
 }

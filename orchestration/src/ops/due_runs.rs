@@ -2,7 +2,7 @@
 //!
 //! Finding due runs only reads. Nothing is claimed here: the claim is the transition to PENDING, which one caller wins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mintaka_core::records::{Deployment, FlowRun, PollStatus, StateType, WorkPool, WorkQueue, WorkStatus};
 use mintaka_core::records::{deployment, flow_run, work_queue};
@@ -13,6 +13,7 @@ use mintaka_core::{
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::object::Object;
 use crate::ops::events::NewEvent;
 use crate::ops::status_events::{deployment_status, queue_status};
 use crate::run_policy::{FlowRunPolicy, RetryType};
@@ -75,7 +76,8 @@ pub async fn due_runs_of_pool(
     let mut all = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
     all.sort_by_key(|queue| (queue.priority, queue.id));
     let all_ids: Vec<Uuid> = all.iter().map(|queue| queue.id).collect();
-    let asked = |queue: &WorkQueue| !queue.is_paused && queues.is_none_or(|ids| ids.contains(&queue.id));
+    let queues: Option<HashSet<&Uuid>> = queues.map(|ids| ids.iter().collect());
+    let asked = |queue: &WorkQueue| !queue.is_paused && queues.as_ref().is_none_or(|ids| ids.contains(&queue.id));
     let asked: Vec<Versioned<WorkQueue>> = all.into_iter().filter(|queue| asked(queue)).collect();
 
     let limited = pool.concurrency_limit.is_some() || asked.iter().any(|queue| queue.concurrency_limit.is_some());
@@ -183,13 +185,15 @@ pub struct QueueFilter {
 impl QueueFilter {
     /// The filter of a queue; `None` if it has none, or one that cannot be read.
     pub fn of(queue: &WorkQueue) -> Option<QueueFilter> {
-        queue.filter.as_ref().filter(|filter| !filter.is_null())?.to().ok()
+        let filter: Object<QueueFilter> = queue.filter.as_ref().filter(|filter| !filter.is_null())?.to().ok()?;
+        Some(filter.0)
     }
 
     /// Whether a deployment with these tags is meant.
     pub fn admits(&self, deployment: Uuid, tags: &Tags) -> bool {
         let named = |ids: &[Uuid]| ids.is_empty() || ids.contains(&deployment);
-        self.tags.iter().flatten().all(|tag| tags.0.contains(tag)) && self.deployment_ids.as_deref().is_none_or(named)
+        let has: HashSet<&String> = tags.0.iter().collect();
+        self.tags.iter().flatten().all(|tag| has.contains(tag)) && self.deployment_ids.as_deref().is_none_or(named)
     }
 }
 
@@ -205,7 +209,7 @@ pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted)
     }
     let mut room = wanted.limit.min(MAX_DUE);
     let runs = if let Some(filter) = queue.filter.as_ref().filter(|filter| !filter.is_null()) {
-        let filter: QueueFilter = filter.to()?;
+        let Object(filter): Object<QueueFilter> = filter.to()?;
         let mut of_filter = Filter::some(flow_run::deployment_id);
         if let Some(ids) = filter.deployment_ids {
             of_filter = of_filter.and(Filter::any(flow_run::deployment_id, ids));

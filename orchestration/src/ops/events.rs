@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::task_run_events::{TaskRunEvent, append};
+use crate::object::Object;
 
 /// The longest name of an event, in characters (wire: `maximum_event_name_length`).
 pub const MAX_NAME: usize = 1024;
@@ -133,7 +134,8 @@ impl NewEvent {
         if text.len() > MAX_BYTES {
             return Err(Refused(format!("An event has at most {MAX_BYTES} bytes, not {}", text.len())));
         }
-        let event: NewEvent = serde_json::from_str(text).map_err(|e| Refused(format!("Not an event: {e}")))?;
+        let Object(event): Object<NewEvent> =
+            serde_json::from_str(text).map_err(|e| Refused(format!("Not an event: {e}")))?;
         event.check()?;
         Ok(event)
     }
@@ -317,6 +319,11 @@ mod tests {
             let refused = NewEvent::parse(&event.to_string()).unwrap_err();
             assert!(refused.0.starts_with(reason), "{member}: {refused}");
         }
-        assert!(NewEvent::parse("{").is_err());
+        let fields: Vec<Value> =
+            ["occurred", "event", "resource", "related", "payload", "id"].map(|name| sent()[name].clone()).into();
+        for no_object in ["{", "[]", "null", "7", &json!(fields).to_string()] {
+            let refused = NewEvent::parse(no_object).unwrap_err();
+            assert!(refused.0.starts_with("Not an event: "), "{no_object}: {refused}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use mintaka_core::records::{
     Agent, Deployment, FlowRun, WorkPool, WorkQueue, WorkStatus, agent, deployment, flow_run, work_pool, work_queue,
 };
 use mintaka_core::{
-    Batch, Change, Col, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Time, Value, Versioned,
+    Batch, Change, Col, Direction, Error, Filter, Json, Key, Outcome, Part, Query, Record, Store, Time, Value,
+    Versioned,
 };
 use uuid::Uuid;
 
@@ -114,8 +115,11 @@ pub async fn create_queue(
         }
         let row = new.clone().row(id, pool, priority, now);
         let batch = tell(batch.insert(row.clone()), line, [queue_event(store, Happened::Created, &row, &seen)]);
-        if let Outcome::Committed { .. } = store.commit(batch).await? {
-            return Ok(Some(row));
+        match store.commit(batch).await? {
+            Outcome::Committed { .. } => return Ok(Some(row)),
+            // As it is stored, the name is that of another queue.
+            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => return Ok(None),
+            _ => {}
         }
     }
     Err(Error::Unavailable("the queues of the work pool are being changed too often".into()))
@@ -257,7 +261,7 @@ pub async fn update_queue(
             batch = queue_status(store, &after, after.status, now).await?.add_to(batch, now);
         }
         match store.commit(batch.update::<WorkQueue>(Key::id(id), change)).await? {
-            Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => {
+            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
                 return Ok(QueueEdited::Taken);
             }
             Outcome::Conflict(_) => {}
