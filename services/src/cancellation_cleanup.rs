@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, TaskRun, flow_run, task_run};
-use mintaka_core::{Cmp, Direction, Error, Filter, Query, Record, Store, Time};
+use mintaka_core::{Cmp, Error, Filter, Store, Time};
 use mintaka_orchestration::ops::{set_flow_run_state, set_task_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
 use mintaka_orchestration::{Caller, OpError, Proposed};
 use uuid::Uuid;
 
 use crate::each::each;
-use crate::{CancellationCleanupSettings, Ctx, Next, Service, Settings};
+use crate::pages::RunPages;
+use crate::service::{Work, periodic};
+use crate::{Ctx, Service, Settings};
 
 /// Its name.
 pub const NAME: &str = "cancellation-cleanup";
-
-/// Runs of one page.
-const PAGE: u64 = 200;
 
 /// How long ago a run may have been cancelled for its task runs to be looked at.
 const LOOK_BACK: Duration = Duration::from_secs(86_400);
@@ -27,22 +26,18 @@ const TIMED_OUT: &str = "Flow run cancellation timed out; marked this flow run a
 
 /// The service under these settings.
 pub fn service(settings: &Settings) -> Box<dyn Service> {
-    Box::new(CancellationCleanup(settings.cancellation_cleanup.clone()))
+    let settings = &settings.cancellation_cleanup;
+    periodic(NAME, settings.every, CancellationCleanup { timeout: settings.cancelling_timeout })
 }
 
-struct CancellationCleanup(CancellationCleanupSettings);
+struct CancellationCleanup {
+    /// How long a run may be CANCELLING.
+    timeout: Duration,
+}
 
 #[async_trait]
-impl Service for CancellationCleanup {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn every(&self) -> Duration {
-        self.0.every
-    }
-
-    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
+impl Work for CancellationCleanup {
+    async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
         let now = ctx.store.now();
         let tasks = abandoned_tasks(&ctx.store, now).await?;
         each(&ctx.store, tasks, "cancelling a task run", |store, id| async move { cancel_task(&store, id).await })
@@ -52,13 +47,13 @@ impl Service for CancellationCleanup {
         each(&ctx.store, subflows, "cancelling a subflow", |store, id| async move { cancel_subflow(&store, id).await })
             .await;
 
-        let limit = now - self.0.cancelling_timeout;
-        let stuck = stuck_runs(&ctx.store, limit).await?;
+        let limit = now - self.timeout;
+        let stuck = stuck_runs(ctx, limit).await?;
         each(&ctx.store, stuck, "ending a cancellation", move |store, id| async move {
             end_cancelling(&store, id, limit).await
         })
         .await;
-        Ok(Next::After(self.0.every))
+        Ok(())
     }
 }
 
@@ -95,26 +90,17 @@ async fn abandoned_subflows(store: &Store) -> Result<Vec<Uuid>, Error> {
 }
 
 /// Runs that have been CANCELLING since before `limit`.
-async fn stuck_runs(store: &Store, limit: Time) -> Result<Vec<Uuid>, Error> {
-    // Runs that are being cancelled have no next time, so this order is that of the index, and of ids.
-    let mut query = Query::of(FlowRun::TABLE)
-        .filter(Filter::eq(flow_run::state_type, StateType::Cancelling).and(Filter::cmp(
-            flow_run::state_timestamp,
-            Cmp::Le,
-            limit,
-        )))
-        .order(flow_run::next_scheduled_start_time, Direction::Asc)
-        .limit(PAGE);
+async fn stuck_runs(ctx: &Ctx, limit: Time) -> Result<Vec<Uuid>, Error> {
+    let mut pages = RunPages::of(Filter::eq(flow_run::state_type, StateType::Cancelling).and(Filter::cmp(
+        flow_run::state_timestamp,
+        Cmp::Le,
+        limit,
+    )));
     let mut stuck = Vec::new();
-    loop {
-        let runs = store.select::<FlowRun>(query.clone()).await?;
-        let full = runs.len() as u64 == PAGE;
+    while let Some(runs) = pages.next(ctx).await? {
         stuck.extend(runs.iter().map(|run| run.id));
-        match runs.last() {
-            Some(last) if full => query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]),
-            _ => return Ok(stuck),
-        }
     }
+    Ok(stuck)
 }
 
 async fn cancel_task(store: &Store, id: Uuid) -> Result<bool, OpError> {

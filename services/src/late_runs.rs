@@ -1,70 +1,82 @@
 //! Marks runs that should have begun as late.
+//!
+//! Runs that are late stay due, and where nobody takes runs they are many. So a tick looks only at runs that have become
+//! due since the last one; once a minute it looks at all, for those whose time was over when they were made.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, flow_run};
-use mintaka_core::{Cmp, Direction, Filter, Query, Record};
+use mintaka_core::{Cmp, Filter, Time};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
 use mintaka_orchestration::{Caller, OpError, Proposed};
 
 use crate::each::each;
-use crate::{Ctx, LateRunsSettings, Next, Service, Settings};
+use crate::pages::RunPages;
+use crate::service::{Work, periodic};
+use crate::{Ctx, Service, Settings};
 
 /// Its name.
 pub const NAME: &str = "late-runs";
 
-/// Runs of one page.
-const PAGE: u64 = 400;
+/// Seconds after which all runs are looked at again.
+const WHOLE_AFTER: f64 = 60.0;
+
+/// Seconds before the end of its last look where a tick begins: a run shows only once it is committed.
+const OVERLAP: f64 = 10.0;
 
 /// The service under these settings.
 pub fn service(settings: &Settings) -> Box<dyn Service> {
-    Box::new(LateRuns(settings.late_runs.clone()))
+    let settings = &settings.late_runs;
+    periodic(NAME, settings.every, LateRuns { after: settings.after, looked: Mutex::default() })
 }
 
-struct LateRuns(LateRunsSettings);
+struct LateRuns {
+    /// How long after its time a run is late.
+    after: Duration,
+    /// What was looked at. Only a shortcut: without it a tick looks at all runs.
+    looked: Mutex<Option<Looked>>,
+}
+
+#[derive(Clone, Copy)]
+struct Looked {
+    /// When all runs were looked at the last time.
+    whole: Time,
+    /// Up to which time of theirs runs were looked at.
+    until: Time,
+}
 
 #[async_trait]
-impl Service for LateRuns {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn every(&self) -> Duration {
-        self.0.every
-    }
-
-    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
-        let limit = ctx.store.now() - self.0.after;
-        let mut query = Query::of(FlowRun::TABLE)
-            .filter(
-                Filter::eq(flow_run::state_type, StateType::Scheduled)
-                    .and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Le, limit))
-                    .and(Filter::eq(flow_run::state_name, "Scheduled")),
-            )
-            .order(flow_run::next_scheduled_start_time, Direction::Asc)
-            .limit(PAGE);
-        while !ctx.cancel.is_cancelled() {
-            let runs = ctx.store.select::<FlowRun>(query.clone()).await?;
-            let Some(last) = runs.last() else { break };
-            query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]);
-            let full = runs.len() as u64 == PAGE;
-            let marked = each(
-                &ctx.store,
-                runs.iter().map(|run| run.id).collect(),
-                "marking a late run",
-                |store, id| async move { mark_late(&store, id).await },
-            )
-            .await;
+impl Work for LateRuns {
+    async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
+        let now = ctx.store.now();
+        let until = now - self.after;
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked = looked.filter(|looked| (0.0..WHOLE_AFTER).contains(&now.seconds_since(looked.whole)));
+        let due = Filter::eq(flow_run::state_type, StateType::Scheduled)
+            .and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Le, until))
+            .and(Filter::eq(flow_run::state_name, "Scheduled"));
+        let mut pages = RunPages::of(match looked {
+            Some(Looked { until: last, .. }) => {
+                due.and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Ge, last.plus_seconds(-OVERLAP)))
+            }
+            None => due,
+        });
+        while let Some(runs) = pages.next(ctx).await? {
+            let ids = runs.iter().map(|run| run.id).collect();
+            let mark = |store, id| async move { mark_late(&store, id).await };
+            let marked = each(&ctx.store, ids, "marking a late run", mark).await;
             if marked > 0 {
                 tracing::info!(runs = marked, "marked as late");
             }
-            if !full {
-                break;
-            }
         }
-        Ok(Next::After(self.0.every))
+        if !ctx.cancel.is_cancelled() {
+            let whole = looked.map_or(now, |looked| looked.whole);
+            *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { whole, until });
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod scheduler;
 
 mod each;
 mod health;
+mod pages;
 mod runner;
 mod service;
 mod settings;

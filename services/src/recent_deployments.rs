@@ -9,7 +9,8 @@ use mintaka_core::{Cmp, Direction, Filter, Query, Record, Time};
 use mintaka_orchestration::OpError;
 
 use crate::scheduler::schedule_all;
-use crate::{Ctx, Next, SchedulerSettings, Service, Settings};
+use crate::service::{Work, periodic};
+use crate::{Ctx, SchedulerSettings, Service, Settings};
 
 /// Its name.
 pub const NAME: &str = "recent-deployments";
@@ -20,11 +21,8 @@ const OVERLAP: f64 = 1.0;
 /// The service under these settings.
 pub fn service(settings: &Settings) -> Box<dyn Service> {
     let settings = settings.scheduler.clone();
-    Box::new(RecentDeployments {
-        every: settings.recent_deployments_every,
-        settings,
-        last: AtomicI64::new(Time::MIN.micros()),
-    })
+    let every = settings.recent_deployments_every;
+    periodic(NAME, every, RecentDeployments { every, settings, last: AtomicI64::new(Time::MIN.micros()) })
 }
 
 struct RecentDeployments {
@@ -35,16 +33,8 @@ struct RecentDeployments {
 }
 
 #[async_trait]
-impl Service for RecentDeployments {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn every(&self) -> Duration {
-        self.every
-    }
-
-    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
+impl Work for RecentDeployments {
+    async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
         let now = ctx.store.now();
         let last = Time::from_micros(self.last.load(Ordering::Relaxed));
         let last = if last == Time::MIN { now - self.every } else { last };
@@ -71,6 +61,6 @@ impl Service for RecentDeployments {
             }
         }
         self.last.store(now.micros(), Ordering::Relaxed);
-        Ok(Next::After(self.every))
+        Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! Keeps the runs of every active schedule made ahead of their time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRun, StateType, deployment_schedule, flow_run};
@@ -11,29 +10,22 @@ use mintaka_orchestration::ops::schedule_runs::{Window, schedule_deployment_runs
 use uuid::Uuid;
 
 use crate::each::each;
-use crate::{Ctx, Next, SchedulerSettings, Service, Settings};
+use crate::service::{Work, periodic};
+use crate::{Ctx, SchedulerSettings, Service, Settings};
 
 /// Its name.
 pub const NAME: &str = "scheduler";
 
 /// The service under these settings.
 pub fn service(settings: &Settings) -> Box<dyn Service> {
-    Box::new(Scheduler(settings.scheduler.clone()))
+    periodic(NAME, settings.scheduler.every, Scheduler(settings.scheduler.clone()))
 }
 
 struct Scheduler(SchedulerSettings);
 
 #[async_trait]
-impl Service for Scheduler {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn every(&self) -> Duration {
-        self.0.every
-    }
-
-    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
+impl Work for Scheduler {
+    async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
         let mut query = Query::of(DeploymentSchedule::TABLE)
             .filter(Filter::eq(deployment_schedule::active, true))
             .order(deployment_schedule::deployment_id, Direction::Asc)
@@ -58,7 +50,7 @@ impl Service for Scheduler {
                 break;
             }
         }
-        Ok(Next::After(self.0.every))
+        Ok(())
     }
 }
 

@@ -42,3 +42,40 @@ pub trait Service: Send + Sync + 'static {
     /// which goes on with the others.
     async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError>;
 }
+
+/// What a service does that is called at equal intervals.
+#[async_trait]
+pub(crate) trait Work: Send + Sync + 'static {
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// As those of [`Service::tick`].
+    async fn work(&self, ctx: &Ctx) -> Result<(), OpError>;
+}
+
+/// The service of this name that works whenever so much time has passed.
+pub(crate) fn periodic(name: &'static str, every: Duration, work: impl Work) -> Box<dyn Service> {
+    Box::new(Periodic { name, every, work })
+}
+
+struct Periodic<W> {
+    name: &'static str,
+    every: Duration,
+    work: W,
+}
+
+#[async_trait]
+impl<W: Work> Service for Periodic<W> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn every(&self) -> Duration {
+        self.every
+    }
+
+    async fn tick(&self, ctx: &Ctx) -> Result<Next, OpError> {
+        self.work.work(ctx).await?;
+        Ok(Next::After(self.every))
+    }
+}
