@@ -5,32 +5,29 @@
 use std::sync::Arc;
 
 use mintaka_api_blocks::{apis, register_builtin};
+use mintaka_api_testing::{Calls, V3, calls};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Event,
 };
 use mintaka_core::{Filter, Record, Store};
-use mintaka_http::{Ctx, Layer, PREFIX, Settings};
+use mintaka_http::{Ctx, Settings};
 use mintaka_orchestration::ops::blocks::{check_key, default_result_storage, set_default_result_storage};
 use mintaka_orchestration::secrets::{OpenError, Sealer};
-use poem::http::Method;
-use poem::test::TestClient;
-use poem::{Endpoint, Response, Route};
-use poem_openapi::OpenApiService;
+use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 
 const HIDDEN: &str = "********";
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
 struct Api<E> {
-    client: TestClient<E>,
+    calls: Calls<E>,
     store: Store,
 }
 
 fn api_over(store: Store, sealer: Sealer) -> Api<impl Endpoint<Output = Response>> {
     let ctx = Ctx::new(store.clone(), Settings::default());
-    let service = OpenApiService::new(apis(&ctx, Arc::new(sealer)), "test", "1");
-    Api { client: TestClient::new(Layer::new(Route::new().nest(PREFIX, service), [])), store }
+    Api { calls: calls(&ctx, apis(&ctx, Arc::new(sealer))), store }
 }
 
 fn api() -> Api<impl Endpoint<Output = Response>> {
@@ -38,24 +35,8 @@ fn api() -> Api<impl Endpoint<Output = Response>> {
 }
 
 impl<E: Endpoint<Output = Response>> Api<E> {
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let method: Method = method.parse().unwrap();
-        let mut request = self.client.request(method, format!("{PREFIX}{path}"));
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            request = request.query(name, &value);
-        }
-        let request = if body.is_null() { request } else { request.body_json(&body) };
-        let response = request.send().await.0;
-        let status = response.status().as_u16();
-        let text = response.into_body().into_string().await.unwrap();
-        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
-    }
-
     async fn expect(&self, method: &str, path: &str, body: Value, status: u16) -> Value {
-        let (got, answer) = self.call(method, path, body).await;
-        assert_eq!(got, status, "{method} {path}: {answer}");
-        answer
+        self.calls.expect(V3, method, path, body, status).await
     }
 
     async fn get(&self, path: &str) -> Value {

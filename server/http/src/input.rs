@@ -69,7 +69,7 @@ async fn read(request: &Request, body: Body) -> Result<Bytes, ApiError> {
         ReadBodyError::Io(error) if error.kind() == ErrorKind::TimedOut => {
             ApiError::detail(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")
         }
-        error => ApiError::detail(StatusCode::BAD_REQUEST, format!("The body cannot be read: {error}")),
+        _ => ApiError::detail(StatusCode::BAD_REQUEST, "The body breaks off, or is not encoded as the headers say."),
     })
 }
 

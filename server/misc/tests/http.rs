@@ -2,59 +2,37 @@
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the report
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use mintaka_api_testing::{Calls, V2, V3, calls};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{BlockDocument, BlockSchema, Event, FlowRunState, StateType, Variable};
 use mintaka_core::{Batch, Filter, Json, Store};
-use mintaka_http::{Ctx, Layer, PREFIX, Settings};
+use mintaka_http::{Ctx, Settings};
 use mintaka_orchestration::caller::ClientLine;
-use poem::http::Method;
-use poem::test::TestClient;
-use poem::{Endpoint, Response, Route};
-use poem_openapi::OpenApiService;
+use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const V2: &str = "prefect/2.20.26 (API 0.8.4)";
-const V3: &str = "prefect/3.9.1 (API 0.8.4)";
-
 struct Api<E> {
-    client: TestClient<E>,
+    calls: Calls<E>,
     ctx: Ctx,
 }
 
 fn api_with(settings: Settings) -> Api<impl Endpoint<Output = Response>> {
     let ctx = Ctx::new(Store::new(Arc::new(MemoryStore::new())), settings);
-    let service = OpenApiService::new(mintaka_api_misc::apis(&ctx), "test", "1");
-    let paths = ["/variables/".to_owned()];
-    let layer = Layer::new(Route::new().nest(PREFIX, service), paths).with_unnamed(ctx.settings.unnamed_clients);
-    Api { client: TestClient::new(layer), ctx }
+    Api { calls: calls(&ctx, mintaka_api_misc::apis(&ctx)), ctx }
 }
 
 fn api() -> Api<impl Endpoint<Output = Response>> {
     api_with(Settings::default())
 }
 
-impl<E: Endpoint<Output = Response>> Api<E> {
-    async fn call(&self, agent: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let method: Method = method.parse().unwrap();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut request = self.client.request(method, format!("{PREFIX}{path}")).header("User-Agent", agent);
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            request = request.query(name, &value);
-        }
-        let request = if body.is_null() { request } else { request.body_json(&body) };
-        let response = request.send().await.0;
-        let status = response.status().as_u16();
-        let text = response.into_body().into_string().await.unwrap();
-        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
-    }
-
-    async fn expect(&self, agent: &str, method: &str, path: &str, body: Value, status: u16) -> Value {
-        let (got, answer) = self.call(agent, method, path, body).await;
-        assert_eq!(got, status, "{method} {path}: {answer}");
-        answer
+impl<E> Deref for Api<E> {
+    type Target = Calls<E>;
+    fn deref(&self) -> &Calls<E> {
+        &self.calls
     }
 }
 
@@ -83,7 +61,7 @@ async fn fixed_answers_are_those_of_the_wire() {
         (V3, "GET", "/collections/views/demo-flows", 200, json!({})),
     ];
     for (agent, method, path, status, body) in table {
-        assert_eq!(api.call(agent, method, path, Value::Null).await, (status, body), "{method} {path}");
+        assert_eq!(api.expect(agent, method, path, Value::Null, status).await, body, "{method} {path}");
     }
 }
 
@@ -240,8 +218,7 @@ async fn each_line_has_its_own_rules_for_names_and_values_of_variables() {
         (V2, json!({"name": "n7", "value": "x"}), 409),
     ];
     for (agent, body, status) in table {
-        let (got, answer) = api.call(agent, "POST", "/variables/", body.clone()).await;
-        assert_eq!(got, status, "{agent} {}: {answer}", body["name"]);
+        let answer = api.expect(agent, "POST", "/variables/", body.clone(), status).await;
         if body["value"] == json!(true) {
             assert_eq!(answer["value"], json!("True"));
         }

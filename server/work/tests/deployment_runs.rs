@@ -159,7 +159,7 @@ async fn an_automation_is_named_as_the_one_who_made_the_run() {
     let api = api();
     let (at, _) = deploy(&api, json!({})).await;
     let id = "5c7f5d3e-1111-4111-8111-000000000000";
-    let request = api.client.post(format!("/api{at}/create_flow_run")).header("User-Agent", V3);
+    let request = api.calls.0.post(format!("/api{at}/create_flow_run")).header("User-Agent", V3);
     let request = request.header("Prefect-Automation-ID", id).header("Prefect-Automation-Name", "bmFtZQ==");
     let body = request.body_json(&json!({})).send().await.0.into_body().into_string().await.unwrap();
     let run: Value = serde_json::from_str(&body).unwrap();

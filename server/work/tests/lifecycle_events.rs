@@ -53,8 +53,8 @@ async fn making_changing_and_deleting_is_told_if_the_client_knows_such_events() 
     ];
     for line in [V3, V2] {
         for (method, path, body, events) in table {
-            let (status, answer) = api.call(line, method, path, body.clone()).await;
-            assert!(status < 300, "{method} {path}: {answer}");
+            let answer = api.call(line, method, path, body.clone()).await;
+            assert!(answer.status < 300, "{method} {path}: {}", answer.text);
             let of_status = |name: &&str| ["ready", "paused"].iter().any(|status| name.ends_with(status));
             let expected: Vec<&str> = events.iter().copied().filter(|name| line == V3 || of_status(name)).collect();
             assert_eq!(names(&told(&api, &mut seen).await), expected, "{line}: {method} {path} {body}");

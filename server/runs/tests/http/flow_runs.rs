@@ -117,7 +117,7 @@ async fn an_automation_is_noted_as_creator() {
     let api = api();
     let flow = api.flow("etl").await;
     let id = uuid::Uuid::from_u128(7);
-    let request = api.client.post("/api/flow_runs/").header("User-Agent", V3);
+    let request = api.calls.0.post("/api/flow_runs/").header("User-Agent", V3);
     let request =
         request.header("Prefect-Automation-ID", id.to_string()).header("Prefect-Automation-Name", "bmlnaHRseQ==");
     let response = request.body_json(&json!({"flow_id": flow})).send().await;

@@ -15,27 +15,23 @@ mod logs;
 mod numbers;
 mod task_runs;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use mintaka_api_testing::{Calls, calls};
+pub(crate) use mintaka_api_testing::{V2, V3};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{Clock, ManualClock, Store, Time};
-use mintaka_http::{Ctx, Layer, PREFIX, Settings};
-use poem::http::Method;
-use poem::test::TestClient;
-use poem::{Endpoint, IntoEndpoint, Response, Route};
-use poem_openapi::OpenApiService;
+use mintaka_http::{Ctx, Settings};
+use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 
-/// A client of the 2.x line.
-pub(crate) const V2: &str = "prefect/2.20.26 (API 0.8.4)";
-/// A client of the 3.x line.
-pub(crate) const V3: &str = "prefect/3.9.1 (API 0.8.4)";
 /// When the clock of a test stands at its start.
 pub(crate) const START: &str = "2026-03-01T12:00:00.000000Z";
 
 /// A server without a network.
 pub(crate) struct Api<E> {
-    client: TestClient<E>,
+    calls: Calls<E>,
     pub(crate) ctx: Ctx,
     pub(crate) clock: ManualClock,
 }
@@ -46,41 +42,17 @@ pub(crate) fn api() -> Api<impl Endpoint<Output = Response>> {
     let backend = Arc::new(MemoryStore::with_clock(Arc::new(clock.clone()) as Arc<dyn Clock>));
     let store = Store::with_clock(backend, Arc::new(clock.clone()));
     let ctx = Ctx::new(store, Settings::default());
-    let service = OpenApiService::new(mintaka_api_runs::apis(&ctx), "test", "1");
-    let routes = Route::new().nest(PREFIX, service).into_endpoint();
-    Api { client: TestClient::new(Layer::new(routes, Vec::new())), ctx, clock }
+    Api { calls: calls(&ctx, mintaka_api_runs::apis(&ctx)), ctx, clock }
 }
 
-/// What came back: status, JSON if it is, text, and headers by name.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) json: Value,
-    pub(crate) text: String,
-    pub(crate) headers: poem::http::HeaderMap,
+impl<E> Deref for Api<E> {
+    type Target = Calls<E>;
+    fn deref(&self) -> &Calls<E> {
+        &self.calls
+    }
 }
 
 impl<E: Endpoint<Output = Response>> Api<E> {
-    pub(crate) async fn call(&self, agent: &str, method: &str, path: &str, body: Value) -> Answer {
-        let method: Method = method.parse().unwrap();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut request = self.client.request(method, format!("{PREFIX}{path}")).header("User-Agent", agent);
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            request = request.query(name, &value);
-        }
-        let request = if body.is_null() { request } else { request.body_json(&body) };
-        let response = request.send().await.0;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.into_body().into_string().await.unwrap();
-        Answer { status, json: serde_json::from_str(&text).unwrap_or_default(), text, headers }
-    }
-
-    /// The JSON of an answer that must have this status.
-    pub(crate) async fn expect(&self, agent: &str, method: &str, path: &str, body: Value, status: u16) -> Value {
-        let answer = self.call(agent, method, path, body).await;
-        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
-        answer.json
-    }
-
     /// A POST of a 3.x client that must be answered with 200.
     pub(crate) async fn ask(&self, path: &str, body: Value) -> Value {
         self.expect(V3, "POST", path, body, 200).await
