@@ -1,32 +1,29 @@
 //! Schedules of cron expressions.
 //!
 //! Clients write the dialect of Python's croniter: five fields, optionally a sixth of *seconds* and a seventh of years
-//! at the end; ranges may wrap around (`22-2`); `L5` is the last Friday of a month, `5#2` the second. Each field is
-//! expanded into a plain list here, and croner searches.
+//! at the end; ranges may wrap around (`22-2`); `L5` is the last Friday of a month, `5#2` the second.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use std::ops::Range;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Weekday};
 use chrono_tz::Tz;
-use croner::parser::{CronParser, Seconds, Year};
 use serde_json::{Map, Value, json};
 
 use crate::budget::Budget;
+use crate::days::DayRule;
+use crate::period::{Frequency, Periods};
+use crate::times::Times;
 use crate::wall::{self, Gap, Window};
 use crate::{Invalid, read_timezone, zone_or_utc};
 
 /// At the wall-clock times that a cron expression names. A time that the clock skips comes later by what was skipped;
 /// one that comes twice means its first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cron {
     text: String,
     timezone: Option<String>,
     day_or: bool,
-    search: croner::Cron,
-}
-
-impl PartialEq for Cron {
-    fn eq(&self, other: &Cron) -> bool {
-        (&self.text, &self.timezone, self.day_or) == (&other.text, &other.timezone, other.day_or)
-    }
+    fields: Fields,
 }
 
 impl Cron {
@@ -44,15 +41,9 @@ impl Cron {
             let message = format!("Random and Hashed expressions are unsupported, received: \"{text}\"");
             return Err(Invalid::new("cron", message));
         }
-        let invalid = || Invalid::new("cron", format!("Invalid cron string: \"{text}\""));
-        let search = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Required)
-            .dom_and_dow(!day_or)
-            .build()
-            .parse(&plain_pattern(text, day_or).ok_or_else(invalid)?)
-            .map_err(|_| invalid())?;
-        Ok(Cron { text: text.clone(), timezone, day_or, search })
+        let fields = Fields::read(text, day_or)
+            .ok_or_else(|| Invalid::new("cron", format!("Invalid cron string: \"{text}\"")))?;
+        Ok(Cron { text: text.clone(), timezone, day_or, fields })
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -61,17 +52,83 @@ impl Cron {
 
     pub(crate) fn dates(&self, window: Window, budget: &Budget) -> Vec<DateTime<Tz>> {
         let zone = (zone_or_utc(self.timezone.as_deref()), Gap::Later);
-        wall::dates(|start| self.walls(start), zone, window, budget)
+        wall::dates(|start| self.fields.walls(start, budget), zone, window, budget)
+    }
+}
+
+/// What the fields of an expression choose.
+#[derive(Clone, Debug, PartialEq)]
+struct Fields {
+    /// In order; none are all.
+    years: Vec<i64>,
+    /// A day is chosen if it meets one of these.
+    days: Vec<DayRule>,
+    times: Times,
+}
+
+impl Fields {
+    /// `None` if the text is malformed.
+    fn read(text: &str, day_or: bool) -> Option<Fields> {
+        let text = text.trim().to_ascii_lowercase();
+        let text = match text.as_str() {
+            "@yearly" | "@annually" => "0 0 1 1 *",
+            "@monthly" => "0 0 1 * *",
+            "@weekly" => "0 0 * * 0",
+            "@daily" | "@midnight" => "0 0 * * *",
+            "@hourly" => "0 * * * *",
+            other => other,
+        };
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let (seconds, years) = match fields[..] {
+            [_, _, _, _, _] => ("0", "*"),
+            [_, _, _, _, _, seconds] => (seconds, "*"),
+            [_, _, _, _, _, seconds, years] => (seconds, years),
+            _ => return None,
+        };
+        let all = |field: &Field, text: &str| field.list(text, true).map(Choice::or_none);
+        let months = all(&MONTH, fields[3])?;
+        let mut days = days(fields[2], fields[4], day_or)?;
+        for rule in &mut days {
+            rule.months.clone_from(&months);
+        }
+        let times = [(&HOUR, fields[1]), (&MINUTE, fields[0]), (&SECOND, seconds)];
+        let [hours, minutes, seconds] = times.map(|(field, text)| field.list(text, false).map(Choice::or_none));
+        Some(Fields { years: all(&YEAR, years)?, days, times: Times::of_every_day([hours?, minutes?, seconds?]) })
     }
 
-    /// The wall times from `start` on, searched as if the wall clock were UTC.
-    fn walls(&self, start: NaiveDateTime) -> impl Iterator<Item = NaiveDateTime> + '_ {
-        // croner ignores fractions of a second: a second that has begun is over.
-        let start = start.and_utc();
-        let begun = TimeDelta::nanoseconds(start.timestamp_subsec_nanos().into());
-        let first = if begun.is_zero() { start } else { start - begun + TimeDelta::seconds(1) };
-        let next = |after: &DateTime<Utc>, inclusive| self.search.find_next_occurrence(after, inclusive).ok();
-        std::iter::successors(next(&first, true), move |last| next(last, false)).map(|date| date.naive_utc())
+    /// The wall times from `from` on, in order, each once; they end when the budget does.
+    fn walls<'a>(&'a self, from: NaiveDateTime, budget: &'a Budget) -> impl Iterator<Item = NaiveDateTime> + 'a {
+        let months = Periods { frequency: Frequency::Monthly, interval: 1, week_start: Weekday::Mon, start: from };
+        let (mut number, mut in_vain) = (0, 0);
+        let chosen = std::iter::from_fn(move || {
+            loop {
+                let month = months.period(number)?;
+                if !budget.spend(1) || months.cycle().is_some_and(|cycle| in_vain > cycle) {
+                    return None;
+                }
+                let year = i64::from(month.start.year());
+                if !self.years.is_empty() && self.years.binary_search(&year).is_err() {
+                    let next = *self.years.get(self.years.partition_point(|chosen| *chosen < year))?;
+                    number = months.number_at(NaiveDate::from_ymd_opt(i32::try_from(next).ok()?, 1, 1)?);
+                    continue;
+                }
+                number += 1;
+                let days = self.days_of(month, budget);
+                if !days.is_empty() {
+                    in_vain = 0;
+                    return Some(days);
+                }
+                in_vain += 1;
+            }
+        });
+        chosen.flat_map(|days| days.into_iter()).flat_map(move |day| self.times.of_day(day, from, budget))
+    }
+
+    fn days_of(&self, month: Range<NaiveDate>, budget: &Budget) -> Vec<NaiveDate> {
+        let mut days: Vec<NaiveDate> = self.days.iter().flat_map(|rule| rule.days_of(month.clone(), budget)).collect();
+        days.sort_unstable();
+        days.dedup();
+        days
     }
 }
 
@@ -85,6 +142,7 @@ struct Field {
 const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
+const SECOND: Field = Field { least: 0, greatest: 59, names: &[] };
 const MINUTE: Field = Field { least: 0, greatest: 59, names: &[] };
 const HOUR: Field = Field { least: 0, greatest: 23, names: &[] };
 const DAY_OF_MONTH: Field = Field { least: 1, greatest: 31, names: &[] };
@@ -92,28 +150,23 @@ const MONTH: Field = Field { least: 1, greatest: 12, names: MONTHS };
 const DAY_OF_WEEK: Field = Field { least: 0, greatest: 6, names: DAYS };
 const YEAR: Field = Field { least: 1970, greatest: 2099, names: &[] };
 
-/// The expression with seconds first, every field a plain list; `None` if it is malformed.
-fn plain_pattern(text: &str, day_or: bool) -> Option<String> {
-    let text = text.trim().to_ascii_lowercase();
-    let text = match text.as_str() {
-        "@yearly" | "@annually" => "0 0 1 1 *",
-        "@monthly" => "0 0 1 * *",
-        "@weekly" => "0 0 * * 0",
-        "@daily" | "@midnight" => "0 0 * * *",
-        "@hourly" => "0 * * * *",
-        other => other,
-    };
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    let (seconds, years) = match fields[..] {
-        [_, _, _, _, _] => ("0", "*"),
-        [_, _, _, _, _, seconds] => (seconds, "*"),
-        [_, _, _, _, _, seconds, years] => (seconds, years),
-        _ => return None,
-    };
-    let (of_month, of_week) = days(fields[2], fields[4], day_or)?;
-    let (seconds, minutes) = (MINUTE.list(seconds, true)?, MINUTE.list(fields[0], true)?);
-    let (hours, months, years) = (HOUR.list(fields[1], true)?, MONTH.list(fields[3], true)?, YEAR.list(years, true)?);
-    Some(format!("{seconds} {minutes} {hours} {of_month} {months} {of_week} {years}"))
+/// What a field chooses of its values.
+#[derive(Clone, Debug, PartialEq)]
+enum Choice {
+    /// Whatever there is.
+    Any,
+    /// In order, each once.
+    Some(Vec<i64>),
+}
+
+impl Choice {
+    /// As a list that asks for nothing if it is empty.
+    fn or_none(self) -> Vec<i64> {
+        match self {
+            Choice::Any => Vec::new(),
+            Choice::Some(values) => values,
+        }
+    }
 }
 
 impl Field {
@@ -145,60 +198,70 @@ impl Field {
         Some((0..=length).step_by(step).map(|n| self.least + (first - self.least + n) % span).collect())
     }
 
-    /// The items as one plain list; `*` if it holds every value and `may_be_star`.
-    fn list(&self, text: &str, may_be_star: bool) -> Option<String> {
+    /// The values of all items; any if they are all that there are and `may_be_any`.
+    fn list(&self, text: &str, may_be_any: bool) -> Option<Choice> {
         let mut values = text.split(',').map(|item| self.item(item)).collect::<Option<Vec<_>>>()?.concat();
         values.sort_unstable();
         values.dedup();
-        if text == "*" || (may_be_star && values.len() == usize::from(self.greatest - self.least + 1)) {
-            return Some("*".into());
+        if text == "*" || (may_be_any && values.len() == usize::from(self.greatest - self.least + 1)) {
+            return Some(Choice::Any);
         }
-        Some(values.iter().map(u16::to_string).collect::<Vec<_>>().join(","))
+        Some(Choice::Some(values.into_iter().map(i64::from).collect()))
     }
 }
 
-/// Days of the month and of the week as plain lists. Only a star leaves the choice to the other field: a list of all
-/// days is a choice of its own, unless there is a star in the other field.
-fn days(of_month: &str, of_week: &str, day_or: bool) -> Option<(String, String)> {
+/// Rules of the days of the month and of the week, of which a day must meet one. Only a star leaves the choice to the
+/// other field: a list of all days is a choice of its own, unless there is a star in the other field.
+fn days(of_month: &str, of_week: &str, day_or: bool) -> Option<Vec<DayRule>> {
     let star = |text: &str| if text == "?" { "*".to_owned() } else { text.to_owned() };
     let (of_month, of_week) = (star(of_month), star(of_week));
-    let nth = of_week.split(',').map(nth_day_of_week).collect::<Option<Vec<String>>>();
-    let week = match &nth {
-        Some(nth) => nth.join(","),
+    let every = DayRule { nth_of_month: true, whole_months: true, ..DayRule::every(Weekday::Mon) };
+    let month_days = day_of_month(&of_month, of_week.contains('*'))?;
+    if let Some(mut nth_weekdays) = of_week.split(',').map(nth_day_of_week).collect::<Option<Vec<_>>>() {
+        nth_weekdays.sort_unstable();
+        // Of *either* a day of the month *or* the second Friday, the clients' library keeps the Friday.
+        let month_days = if day_or { Vec::new() } else { month_days.or_none() };
+        return Some(vec![DayRule { month_days, nth_weekdays, ..every }]);
+    }
+    let items: Vec<String> = of_week.split(',').map(seventh_day).collect();
+    let week = DAY_OF_WEEK.list(&items.join(","), of_month.contains('*'))?;
+    let is_either = day_or && month_days != Choice::Any && week != Choice::Any;
+    let month_days = month_days.or_none();
+    let mut weekdays: Vec<i64> = week.or_none().into_iter().map(after_monday).collect();
+    weekdays.sort_unstable();
+    Some(if is_either {
+        vec![DayRule { month_days, ..every.clone() }, DayRule { weekdays, ..every }]
+    } else {
+        vec![DayRule { month_days, weekdays, ..every }]
+    })
+}
+
+/// A day of the week that is counted from Sunday.
+fn after_monday(day: i64) -> i64 {
+    (day + 6) % 7
+}
+
+fn day_of_month(text: &str, may_be_any: bool) -> Option<Choice> {
+    let (last, plain): (Vec<&str>, Vec<&str>) = text.split(',').partition(|item| *item == "l");
+    let plain =
+        if plain.is_empty() { Choice::Some(Vec::new()) } else { DAY_OF_MONTH.list(&plain.join(","), may_be_any)? };
+    Some(match plain {
+        Choice::Some(days) if !last.is_empty() => Choice::Some([vec![-1], days].concat()),
+        other => other,
+    })
+}
+
+/// `5#2` and `L5`: which one of the month, and the day after Monday; `None` for anything else.
+fn nth_day_of_week(item: &str) -> Option<(i64, i64)> {
+    let day = |text: &str| if text == "7" { Some(0) } else { DAY_OF_WEEK.value(text) };
+    let (name, nth) = match item.strip_prefix('l') {
+        Some(name) => (name, -1),
         None => {
-            let items: Vec<String> = of_week.split(',').map(seventh_day).collect();
-            DAY_OF_WEEK.list(&items.join(","), of_month.contains('*'))?
+            let (name, nth) = item.split_once('#')?;
+            (name, nth.parse().ok().filter(|nth| (1..=5).contains(nth))?)
         }
     };
-    // Of *either* a day of the month *or* the second Friday, the clients' library keeps the Friday.
-    if nth.is_some() && day_or {
-        day_of_month(&of_month, true)?;
-        return Some(("*".into(), week));
-    }
-    Some((day_of_month(&of_month, of_week.contains('*'))?, week))
-}
-
-fn day_of_month(text: &str, may_be_star: bool) -> Option<String> {
-    let (last, plain): (Vec<&str>, Vec<&str>) = text.split(',').partition(|item| *item == "l");
-    if last.is_empty() {
-        return DAY_OF_MONTH.list(text, may_be_star);
-    }
-    if plain.is_empty() {
-        return Some("L".into());
-    }
-    let list = DAY_OF_MONTH.list(&plain.join(","), may_be_star)?;
-    Some(if list == "*" { list } else { format!("{list},L") })
-}
-
-/// `5#2` and `L5`, as croner writes them; `None` for anything else.
-fn nth_day_of_week(item: &str) -> Option<String> {
-    let day = |text: &str| if text == "7" { Some(0) } else { DAY_OF_WEEK.value(text) };
-    if let Some(last) = item.strip_prefix('l') {
-        return day(last).map(|day| format!("{day}#L"));
-    }
-    let (name, nth) = item.split_once('#')?;
-    let nth = nth.parse::<u8>().ok().filter(|nth| (1..=5).contains(nth))?;
-    day(name).map(|day| format!("{day}#{nth}"))
+    Some((nth, after_monday(day(name)?.into())))
 }
 
 /// Sunday is 0 and 7; as the end of a range it is the day after Saturday.

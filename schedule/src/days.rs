@@ -25,15 +25,32 @@ pub(crate) struct DayRule {
 }
 
 impl DayRule {
+    /// Every day.
+    pub(crate) fn every(week_start: Weekday) -> DayRule {
+        DayRule {
+            months: Vec::new(),
+            month_days: Vec::new(),
+            year_days: Vec::new(),
+            weeks: Vec::new(),
+            weekdays: Vec::new(),
+            nth_weekdays: Vec::new(),
+            nth_of_month: false,
+            week_start,
+            whole_months: false,
+        }
+    }
+
     /// The chosen days of a period, in order. A step is a day that is looked at, or a month that is passed over.
     pub(crate) fn days_of(&self, period: Range<NaiveDate>, budget: &Budget) -> Vec<NaiveDate> {
         let (mut found, mut day) = (Vec::new(), period.start);
-        while day < period.end && budget.spend(1) {
+        while day < period.end {
             let days_left = i64::from(day.num_days_in_month()) - i64::from(day.day()) + 1;
             let next = (day + TimeDelta::days(days_left)).min(period.end);
             if self.months.is_empty() || self.months.binary_search(&day.month().into()).is_ok() {
-                found
-                    .extend(self.candidates(day, next).into_iter().filter(|day| budget.spend(1) && self.chooses(*day)));
+                let is_chosen = |day: &NaiveDate| budget.spend(1) && self.chooses(*day);
+                found.extend(self.candidates(day, next).into_iter().filter(is_chosen));
+            } else if !budget.spend(1) {
+                break;
             }
             day = next;
         }

@@ -128,8 +128,8 @@ impl Schedule {
     /// Its dates from `from` to `to`, both included, strictly increasing; at most `max`, and never more than
     /// [`MAX_ITERATIONS`]. No date lies before the year 1 or after 9999.
     ///
-    /// The work is bounded: a schedule that takes too long to search has no dates beyond what was found. That is so for
-    /// no schedule that comes at least once in a few centuries.
+    /// The work is bounded: the answer ends before the first date that takes too long to find, and is the beginning of
+    /// the whole all the same. All days of 400 years may be looked at, which no schedule that people write needs.
     pub fn dates(&self, from: DateTime<Utc>, to: Option<DateTime<Utc>>, max: usize) -> Vec<DateTime<Tz>> {
         self.dates_within(&Budget::default(), from, to, max)
     }

@@ -71,8 +71,8 @@ impl<'a> Parts<'a> {
             weeks: self.ordinals("BYWEEKNO", 53)?,
             weekdays,
             nth_weekdays,
-            week_start: periods.week_start,
             whole_months: periods.frequency <= Frequency::Monthly,
+            ..DayRule::every(periods.week_start)
         };
         let is_free = days.month_days.is_empty()
             && days.year_days.is_empty()

@@ -32,6 +32,12 @@ impl Times {
         }
     }
 
+    /// These hours, minutes and seconds of every day; none are all.
+    pub(crate) fn of_every_day([hours, minutes, seconds]: [Vec<i64>; 3]) -> Times {
+        let or = |chosen: Vec<i64>, all: i64| if chosen.is_empty() { (0..all).collect() } else { chosen };
+        Times { hours: or(hours, 24), minutes: or(minutes, 60), seconds: or(seconds, 60), phase: None }
+    }
+
     /// Whether no step ever falls on a combination. What is not known within the budget may be.
     pub(crate) fn are_never(&self, budget: &Budget) -> bool {
         let Some(phase) = self.phase else { return false };
@@ -52,8 +58,8 @@ impl Times {
         Some(self.hours.get(hour)? * 3_600 + self.minutes.get(minute)? * 60 + self.seconds.get(second)?)
     }
 
-    /// The times of a day from `from` on, in order. A step is an hour, minute or second that is looked at; hours and
-    /// minutes in which nothing can be are passed over as a whole.
+    /// The times of a day from `from` on, in order. A step is a time that is found, or an hour, minute or second without
+    /// one; hours and minutes in which nothing can be are passed over as a whole.
     pub(crate) fn of_day<'a>(
         &'a self,
         day: NaiveDate,
@@ -63,9 +69,12 @@ impl Times {
         let midnight = seconds(day);
         let from = from.and_utc().timestamp() + i64::from(from.nanosecond() > 0);
         let is_open = move |first: i64, length: i64| {
-            first + length > from
-                && budget.spend(1)
-                && self.phase.as_ref().is_none_or(|phase| phase.touches(first, length))
+            let touches = first + length > from && self.phase.as_ref().is_none_or(|phase| phase.touches(first, length));
+            if touches && length > 1 {
+                !budget.is_exhausted()
+            } else {
+                first + length > from && budget.spend(1) && touches
+            }
         };
         let minutes = move |hour: i64| self.minutes.iter().map(move |minute| hour + minute * 60);
         let seconds = move |minute: i64| self.seconds.iter().map(move |second| minute + second);
