@@ -1,10 +1,11 @@
 //! Marks runs that should have begun as late.
 //!
 //! Runs that are late stay due, and where nobody takes runs they are many. So a tick looks only at runs that have become
-//! due since the last one; once a minute it looks at all, for those whose time was over when they were made.
+//! due since the last one. It looks at all, for those whose time was over when they were made, as often as that is cheap, and
+//! at least once a minute.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, flow_run};
@@ -21,8 +22,11 @@ use crate::{Ctx, Service, Settings};
 /// Its name.
 pub const NAME: &str = "late-runs";
 
-/// Seconds after which all runs are looked at again.
+/// The most seconds after which all runs are looked at again.
 const WHOLE_AFTER: f64 = 60.0;
+
+/// All runs are looked at again once this multiple of the time that it took is over.
+const REST: f64 = 100.0;
 
 /// Seconds before the end of its last look where a tick begins: a run shows only once it is committed.
 const OVERLAP: f64 = 10.0;
@@ -42,8 +46,8 @@ struct LateRuns {
 
 #[derive(Clone, Copy)]
 struct Looked {
-    /// When all runs were looked at the last time.
-    whole: Time,
+    /// When all runs are looked at again.
+    again: Time,
     /// Up to which time of theirs runs were looked at.
     until: Time,
 }
@@ -54,7 +58,8 @@ impl Work for LateRuns {
         let now = ctx.store.now();
         let until = now - self.after;
         let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let looked = looked.filter(|looked| (0.0..WHOLE_AFTER).contains(&now.seconds_since(looked.whole)));
+        let looked = looked.filter(|looked| (0.0..WHOLE_AFTER).contains(&looked.again.seconds_since(now)));
+        let begun = Instant::now();
         let due = Filter::eq(flow_run::state_type, StateType::Scheduled)
             .and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Le, until))
             .and(Filter::eq(flow_run::state_name, "Scheduled"));
@@ -73,8 +78,9 @@ impl Work for LateRuns {
             }
         }
         if !ctx.cancel.is_cancelled() {
-            let whole = looked.map_or(now, |looked| looked.whole);
-            *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { whole, until });
+            let rest = (begun.elapsed().as_secs_f64() * REST).min(WHOLE_AFTER);
+            let again = looked.map_or(now.plus_seconds(rest), |looked| looked.again);
+            *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { again, until });
         }
         Ok(())
     }

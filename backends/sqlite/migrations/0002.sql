@@ -1,4 +1,5 @@
--- Who created a flow run, as columns that filters ask; the runs that a flow run made and those in a state of some name, by an index.
+-- Who created a flow run, as columns that filters ask; the runs that a flow run made, those of an
+-- infrastructure block, and those in a state of some name, by an index.
 ALTER TABLE "flow_run" ADD COLUMN "created_by_id" BLOB;
 ALTER TABLE "flow_run" ADD COLUMN "created_by_type" TEXT;
 UPDATE "flow_run" SET
@@ -10,6 +11,7 @@ UPDATE "flow_run" SET
   "created_by_type" = json_extract("created_by", '$.type')
 WHERE "created_by" IS NOT NULL;
 CREATE INDEX "ix_flow_run__parent_flow_run_id" ON "flow_run" ("parent_flow_run_id", "id") WHERE "parent_flow_run_id" IS NOT NULL;
+CREATE INDEX "ix_flow_run__infrastructure_document_id" ON "flow_run" ("infrastructure_document_id", "id") WHERE "infrastructure_document_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__state_name_sort_time" ON "flow_run" ("state_name", "sort_time", "id");
 
 -- The unique index on deployment_id and slug serves what this one did.

@@ -63,6 +63,7 @@ record! {
     index "ix_flow_run__flow_id_sort_time" (flow_id, sort_time);
     index "ix_flow_run__state_name_sort_time" (state_name, sort_time);
     index "ix_flow_run__parent_task_run_id" (parent_task_run_id);
+    index "ix_flow_run__infrastructure_document_id" (infrastructure_document_id);
     index "ix_flow_run__parent_flow_run_id" (parent_flow_run_id);
     index "ix_flow_run__tags" (tags, sort_time);
 }

@@ -44,8 +44,10 @@ pub struct EventOccurredFilter {
 #[derive(Clone, Debug, Default, Object)]
 pub struct EventNameFilter {
     /// The name begins with one of these.
+    #[oai(validator(max_items = 1_000))]
     pub prefix: Option<Vec<String>>,
     /// The name begins with none of these.
+    #[oai(validator(max_items = 1_000))]
     pub exclude_prefix: Option<Vec<String>>,
     /// The name is one of these.
     pub name: Option<Vec<String>>,
@@ -59,6 +61,7 @@ pub struct EventResourceFilter {
     /// Its id is one of these.
     pub id: Option<Vec<String>>,
     /// Its id begins with one of these.
+    #[oai(validator(max_items = 1_000))]
     pub id_prefix: Option<Vec<String>>,
     /// It has these labels.
     pub labels: Option<ResourceSpecification>,
@@ -86,6 +89,7 @@ pub struct EventAnyResourceFilter {
     /// Its id is one of these.
     pub id: Option<Vec<String>>,
     /// Its id begins with one of these.
+    #[oai(validator(max_items = 1_000))]
     pub id_prefix: Option<Vec<String>>,
     /// It has these labels.
     pub labels: Option<ResourceSpecification>,

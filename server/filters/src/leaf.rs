@@ -145,7 +145,7 @@ pub struct PrefixFilter {
     /// One of these.
     pub any_: Option<Vec<String>>,
     /// Begins with one of these, whatever the case of ASCII letters; `%` and `_` are wildcards.
-    #[oai(validator(max_length = 10_000))]
+    #[oai(validator(max_length = 10_000, max_items = 1_000))]
     pub startswith_: Option<Vec<String>>,
 }
 

@@ -48,6 +48,7 @@ CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
 CREATE INDEX "ix_flow_run__state_name_sort_time" ON "flow_run" ("state_name", "sort_time", "id");
 CREATE INDEX "ix_flow_run__parent_task_run_id" ON "flow_run" ("parent_task_run_id", "id") WHERE "parent_task_run_id" IS NOT NULL;
+CREATE INDEX "ix_flow_run__infrastructure_document_id" ON "flow_run" ("infrastructure_document_id", "id") WHERE "infrastructure_document_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__parent_flow_run_id" ON "flow_run" ("parent_flow_run_id", "id") WHERE "parent_flow_run_id" IS NOT NULL;
 CREATE TABLE "flow_run__tags" (
   "tag" TEXT NOT NULL,
