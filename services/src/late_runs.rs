@@ -5,7 +5,7 @@
 //! at least once a minute.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, flow_run};
@@ -52,21 +52,26 @@ struct Looked {
     until: Time,
 }
 
+impl Looked {
+    /// From which time of theirs runs are looked at now; `None` is all of them, also after the clock was set back.
+    fn since(self, now: Time) -> Option<Time> {
+        let waits = self.again > now && self.again <= now.plus_seconds(WHOLE_AFTER);
+        waits.then(|| self.until.plus_seconds(-OVERLAP))
+    }
+}
+
 #[async_trait]
 impl Work for LateRuns {
     async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
         let now = ctx.store.now();
         let until = now - self.after;
         let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let looked = looked.filter(|looked| (0.0..WHOLE_AFTER).contains(&looked.again.seconds_since(now)));
-        let begun = Instant::now();
+        let since = looked.and_then(|looked| looked.since(now));
         let due = Filter::eq(flow_run::state_type, StateType::Scheduled)
             .and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Le, until))
             .and(Filter::eq(flow_run::state_name, "Scheduled"));
-        let mut pages = RunPages::of(match looked {
-            Some(Looked { until: last, .. }) => {
-                due.and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Ge, last.plus_seconds(-OVERLAP)))
-            }
+        let mut pages = RunPages::of(match since {
+            Some(since) => due.and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Ge, since)),
             None => due,
         });
         while let Some(runs) = pages.next(ctx).await? {
@@ -78,8 +83,10 @@ impl Work for LateRuns {
             }
         }
         if !ctx.cancel.is_cancelled() {
-            let rest = (begun.elapsed().as_secs_f64() * REST).min(WHOLE_AFTER);
-            let again = looked.map_or(now.plus_seconds(rest), |looked| looked.again);
+            let again = match (since, looked) {
+                (Some(_), Some(looked)) => looked.again,
+                _ => now.plus_seconds((ctx.store.now().seconds_since(now) * REST).clamp(0.0, WHOLE_AFTER)),
+            };
             *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { again, until });
         }
         Ok(())
@@ -97,4 +104,18 @@ async fn mark_late(store: &mintaka_core::Store, id: uuid::Uuid) -> Result<bool, 
     let late = Proposed::scheduled(time).named("Late");
     let done = set_flow_run_state(store, id, late, FlowPolicy::MarkLate, &Caller::SERVER).await?;
     Ok(done.wrote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_looked_at_is_left_out_until_all_is_looked_at_again() {
+        let at = |seconds: f64| Time::default().plus_seconds(seconds);
+        let looked = Looked { again: at(130.0), until: at(85.0) };
+        for (now, since) in [(105.0, Some(at(75.0))), (129.0, Some(at(75.0))), (130.0, None), (9.0, None)] {
+            assert_eq!(looked.since(at(now)), since, "{now}");
+        }
+    }
 }
