@@ -12,6 +12,7 @@ mod clock;
 mod error;
 mod filter;
 mod judge;
+mod layer;
 mod like;
 pub mod memory;
 mod query;
@@ -30,6 +31,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
 pub use filter::{Cmp, Filter};
 pub use judge::{Rows, Stamp, Write, judge};
+pub use layer::Layer;
 pub use like::is_like;
 pub use query::{Aggregate, Direction, Each, Group, Measure, Query};
 #[doc(hidden)]

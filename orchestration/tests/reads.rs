@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Flow, StateType};
 use mintaka_core::{
-    Aggregate, Backend, Batch, Batches, Caps, Error, Heads, Json, Key, Outcome, Query, Row, Store, Table, Tags, Value,
+    Aggregate, Backend, Batch, Batches, Error, Json, Key, Layer, Outcome, Query, Row, Store, Table, Tags, Value,
 };
 use mintaka_orchestration::ops::{NewFlowRun, create_flow_run, set_flow_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
@@ -23,12 +23,9 @@ struct Counted {
 }
 
 #[async_trait]
-impl Backend for Counted {
-    fn caps(&self) -> Caps {
-        self.backend.caps()
-    }
-    async fn heads(&self) -> Result<Heads, Error> {
-        self.backend.heads().await
+impl Layer for Counted {
+    fn inner(&self) -> &dyn Backend {
+        &self.backend
     }
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
         self.reads.fetch_add(1, Ordering::Relaxed);

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use chrono::Timelike;
 use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRunState, StateType, deployment_schedule};
-use mintaka_core::{
-    Aggregate, Backend, Batch, Batches, Caps, Change, Error, Heads, Json, Key, Outcome, Query, Row, Store, Table, Time,
-    Value,
-};
+use mintaka_core::{Backend, Batch, Batches, Change, Error, Json, Key, Layer, Outcome, Store, Time};
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
@@ -175,21 +172,9 @@ struct Interfering {
 }
 
 #[async_trait::async_trait]
-impl Backend for Interfering {
-    fn caps(&self) -> Caps {
-        self.inner.caps()
-    }
-    async fn heads(&self) -> Result<Heads, Error> {
-        self.inner.heads().await
-    }
-    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
-        self.inner.get(table, keys).await
-    }
-    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
-        self.inner.select(query).await
-    }
-    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        self.inner.aggregate(aggregate).await
+impl Layer for Interfering {
+    fn inner(&self) -> &dyn Backend {
+        &*self.inner
     }
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
         let edits = std::mem::take(&mut *self.edits.lock().unwrap());

@@ -227,16 +227,12 @@ CREATE TABLE \"writer\" (\n  \"id\" INTEGER NOT NULL,\n  \"seq\" INTEGER NOT NUL
         let path = folder.path().join("store.db");
         let old = Connection::open(&path).unwrap();
         old.execute_batch(MIGRATIONS[0].sql).unwrap();
-        let required: Vec<&str> = "id created updated name flow_id parameters context empirical_policy tags labels \
-                                   run_count total_run_time auto_scheduled row_version"
-            .split(' ')
-            .filter(|name| !name.is_empty())
-            .collect();
+        let required = "id, created, updated, name, flow_id, parameters, context, empirical_policy, tags, labels, \
+                        run_count, total_run_time, auto_scheduled, row_version";
         let run = |id: &str, creator: &str| {
             format!(
-                "INSERT INTO flow_run ({}, created_by) VALUES (x'{id}', 0, 0, 'n', x'00', '{{}}', '{{}}', '{{}}', '[]', \
-                 '{{}}', 0, 0.0, 0, 1, {creator});",
-                required.join(", ")
+                "INSERT INTO flow_run ({required}, created_by) VALUES (x'{id}', 0, 0, 'n', x'00', '{{}}', '{{}}', '{{}}', '[]', \
+                 '{{}}', 0, 0.0, 0, 1, {creator});"
             )
         };
         let creator = Uuid::from_u128(7);

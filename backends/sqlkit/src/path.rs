@@ -20,22 +20,32 @@ pub enum Path {
 pub(crate) fn required(filter: &Filter) -> Vec<Cow<'_, Filter>> {
     match filter {
         Filter::And(all) => all.iter().flat_map(required).collect(),
-        part => names_of_parents(part).into_iter().map(Cow::Owned).chain([Cow::Borrowed(part)]).collect(),
+        part => name_of_parent(part).map(Cow::Owned).into_iter().chain([Cow::Borrowed(part)]).collect(),
     }
 }
 
 /// What a condition on the key of a parent says of the column that names the parent.
-pub(crate) fn names_of_parents(part: &Filter) -> Vec<Filter> {
-    let Filter::Has { from, to, filter } = part else { return Vec::new() };
-    if to.table.key != [to.ordinal] {
-        return Vec::new();
-    }
-    let of_key = required(filter).into_iter().filter_map(|part| match part.into_owned() {
-        Filter::Compare(column, Cmp::Eq, value) if column == *to => Some(Filter::Compare(*from, Cmp::Eq, value)),
-        Filter::In(column, values) if column == *to => Some(Filter::In(*from, values)),
+fn name_of_parent(part: &Filter) -> Option<Filter> {
+    let Filter::Has { from, .. } = part else { return None };
+    match key_of_parent(part)? {
+        Filter::Compare(_, op, value) => Some(Filter::Compare(*from, *op, value.clone())),
+        Filter::In(_, values) => Some(Filter::In(*from, values.clone())),
         _ => None,
-    });
-    of_key.collect()
+    }
+}
+
+/// The part of a condition on a parent that names it by its key.
+pub(crate) fn key_of_parent(part: &Filter) -> Option<&Filter> {
+    let Filter::Has { to, filter, .. } = part else { return None };
+    if to.table.key == [to.ordinal] { naming(filter, *to) } else { None }
+}
+
+fn naming(filter: &Filter, key: Col) -> Option<&Filter> {
+    match filter {
+        Filter::And(all) => all.iter().find_map(|part| naming(part, key)),
+        Filter::Compare(column, Cmp::Eq, _) | Filter::In(column, _) if *column == key => Some(filter),
+        _ => None,
+    }
 }
 
 /// Whether an index, other than one of tags, begins with the column.

@@ -9,7 +9,7 @@ use mintaka_core::{Cmp, Col, Direction, Filter, Kind, Query, Table, Value};
 
 use crate::ddl::{holds_every_row, with_key};
 use crate::filter;
-use crate::path::{Path, begins_an_index, is_narrow, names_of_parents, required};
+use crate::path::{Path, begins_an_index, is_narrow, key_of_parent, required};
 use crate::select::{Select, count};
 use crate::text::{Builder, quoted};
 use crate::{Dialect, TagTable};
@@ -57,7 +57,7 @@ pub fn plan<E>(
             None => column_of(part).is_some_and(|column| order.uses(query, column)),
         };
         // The parents of rows that are found by their names are there: to list them first would be another way.
-        let is_asked = if walks { !is_used } else { !names_of_parents(part).is_empty() };
+        let is_asked = if walks { !is_used } else { key_of_parent(part).is_some() };
         if is_asked { Path::Walk } else { Path::Narrow }
     };
     Ok(Plan { paths: parts.iter().enumerate().map(path).collect(), sorts: narrow.is_some() })
@@ -142,7 +142,7 @@ fn probe(dialect: &dyn Dialect, query: &Query, order: Order, part: &Filter, limi
     let mut b = Builder::new(dialect);
     b.push("SELECT count(*) FROM (SELECT 1 FROM ");
     match part {
-        Filter::Has { from, to, filter } if is_narrow(*from, *to) && names_of_parents(part).is_empty() => {
+        Filter::Has { from, to, filter } if is_narrow(*from, *to) && key_of_parent(part).is_none() => {
             let row = b.alias();
             b.push(&format!("{} AS {row} WHERE ", quoted(query.table.name)));
             filter::parents(&mut b, *from, *to, filter, row, Some(limit));

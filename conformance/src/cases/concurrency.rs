@@ -8,8 +8,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use mintaka_core::records::{Flow, WorkQueue, flow, work_queue};
 use mintaka_core::{
-    Aggregate, Backend, Batch, Batches, Caps, Change, Cmp, Condition, Error, Heads, Key, Outcome, Query, Record, Row,
-    Store, Sum, Table, Value,
+    Backend, Batch, Batches, Change, Cmp, Condition, Error, Key, Layer, Outcome, Query, Record, Store, Sum, Value,
 };
 use tokio::sync::Semaphore;
 
@@ -190,21 +189,9 @@ struct Held {
 }
 
 #[async_trait]
-impl Backend for Held {
-    fn caps(&self) -> Caps {
-        self.backend.caps()
-    }
-    async fn heads(&self) -> Result<Heads, Error> {
-        self.backend.heads().await
-    }
-    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
-        self.backend.get(table, keys).await
-    }
-    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
-        self.backend.select(query).await
-    }
-    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        self.backend.aggregate(aggregate).await
+impl Layer for Held {
+    fn inner(&self) -> &dyn Backend {
+        &*self.backend
     }
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
         let _going = self.go.acquire().await.map_err(|_| Error::Closed)?;

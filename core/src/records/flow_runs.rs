@@ -72,9 +72,9 @@ impl FlowRun {
     /// With this as who created it, also in the columns that filters ask.
     #[must_use]
     pub fn made_by(mut self, creator: Option<Json>) -> FlowRun {
-        let said = |member: &str| creator.as_ref()?.value()[member].as_str().map(str::to_owned);
-        self.created_by_id = said("id").and_then(|id| Uuid::parse_str(&id).ok());
-        self.created_by_type = said("type");
+        let said = creator.as_ref().map(Json::value).unwrap_or_default();
+        self.created_by_id = said["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
+        self.created_by_type = said["type"].as_str().map(str::to_owned);
         self.created_by = creator;
         self
     }

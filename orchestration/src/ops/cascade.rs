@@ -3,13 +3,14 @@
 //! A crash in between leaves children without a parent. Every sweep is safe to repeat.
 
 use mintaka_core::records::{
-    Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, Log, TaskRun, TaskRunState, deployment,
+    Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, Log, TaskRun, TaskRunState,
     deployment_schedule, flow_run, flow_run_input, flow_run_state, log, task_run, task_run_state,
 };
-use mintaka_core::{Batch, Change, Col, Error, Filter, Key, Query, Record, Store, Value};
+use mintaka_core::{Batch, Change, Error, Filter, Key, Query, Record, Store, Value, Versioned};
 use uuid::Uuid;
 
 use super::sweep;
+use super::sweep::delete_page;
 
 /// Rows of one batch.
 const PAGE: u64 = 200;
@@ -19,10 +20,14 @@ const PAGE: u64 = 200;
 /// # Errors
 /// What the store answers.
 pub async fn sweep_deployments(store: &Store, filter: Filter) -> Result<(), Error> {
-    while let Some(ids) = delete_page::<Deployment>(store, deployment::id, filter.clone()).await? {
-        sweep::<DeploymentSchedule>(store, Filter::any(deployment_schedule::deployment_id, ids)).await?;
+    loop {
+        let gone: Vec<Uuid> =
+            delete_page(store, filter.clone()).await?.iter().map(|row: &Versioned<Deployment>| row.id).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        sweep::<DeploymentSchedule>(store, Filter::any(deployment_schedule::deployment_id, gone)).await?;
     }
-    Ok(())
 }
 
 /// Deletes the flow runs that a filter meets, with what is theirs but for logs.
@@ -30,10 +35,14 @@ pub async fn sweep_deployments(store: &Store, filter: Filter) -> Result<(), Erro
 /// # Errors
 /// What the store answers.
 pub async fn sweep_flow_runs(store: &Store, filter: Filter) -> Result<(), Error> {
-    while let Some(ids) = delete_page::<FlowRun>(store, flow_run::id, filter.clone()).await? {
-        after_flow_runs(store, &ids, false).await?;
+    loop {
+        let gone: Vec<Uuid> =
+            delete_page(store, filter.clone()).await?.iter().map(|row: &Versioned<FlowRun>| row.id).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        after_flow_runs(store, &gone, false).await?;
     }
-    Ok(())
 }
 
 /// Deletes what flow runs leave: states, inputs, task runs with theirs, and logs if asked. Subflow runs stay, without
@@ -45,8 +54,13 @@ pub async fn after_flow_runs(store: &Store, ids: &[Uuid], logs: bool) -> Result<
     let of_runs = |column| Filter::any(column, ids.iter().copied());
     sweep::<FlowRunState>(store, of_runs(flow_run_state::flow_run_id)).await?;
     sweep::<FlowRunInput>(store, of_runs(flow_run_input::flow_run_id)).await?;
-    while let Some(ids) = delete_page::<TaskRun>(store, task_run::id, of_runs(task_run::flow_run_id)).await? {
-        after_task_runs(store, &ids, false).await?;
+    loop {
+        let gone = delete_page(store, of_runs(task_run::flow_run_id)).await?;
+        let gone: Vec<Uuid> = gone.iter().map(|row: &Versioned<TaskRun>| row.id).collect();
+        if gone.is_empty() {
+            break;
+        }
+        after_task_runs(store, &gone, false).await?;
     }
     if logs {
         sweep::<Log>(store, of_runs(log::flow_run_id)).await?;
@@ -80,23 +94,4 @@ pub async fn after_task_runs(store: &Store, ids: &[Uuid], logs: bool) -> Result<
             return Ok(());
         }
     }
-}
-
-/// Deletes the first rows that a filter meets; their ids, or `None` if there are none.
-async fn delete_page<R: Record>(store: &Store, id: Col, filter: Filter) -> Result<Option<Vec<Uuid>>, Error> {
-    let query = Query::of(R::TABLE).filter(filter).limit(PAGE);
-    let rows = store.select::<R>(query).await?;
-    let ids: Vec<Uuid> = rows
-        .into_iter()
-        .filter_map(|row| match row.record.into_values().swap_remove(id.ordinal) {
-            Value::Uuid(id) => Some(id),
-            _ => None,
-        })
-        .collect();
-    if ids.is_empty() {
-        return Ok(None);
-    }
-    let batch = ids.iter().fold(Batch::new(), |batch, &id| batch.delete::<R>(Key::id(id)));
-    store.commit(batch).await?;
-    Ok(Some(ids))
 }

@@ -1,6 +1,6 @@
 //! Deletes all rows that a filter meets, in batches: children after their parent is gone.
 
-use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Store};
+use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Store, Versioned};
 
 /// Rows of one batch.
 const PAGE: u64 = 200;
@@ -10,21 +10,24 @@ const PAGE: u64 = 200;
 /// # Errors
 /// What the store answers.
 pub async fn sweep<R: Record>(store: &Store, filter: Filter) -> Result<u64, Error> {
-    let table = R::TABLE;
     let mut deleted = 0;
     loop {
-        let query = Query::of(table).filter(filter.clone()).limit(PAGE);
-        let rows = store.select::<R>(query).await?;
-        if rows.is_empty() {
-            return Ok(deleted);
-        }
-        deleted += rows.len() as u64;
-        let last = (rows.len() as u64) < PAGE;
-        let mut batch = Batch::new();
-        batch.ops = rows.iter().map(|row| Op::Delete { table, key: Key::Primary(row.record.key()) }).collect();
-        store.commit(batch).await?;
-        if last {
+        let gone = delete_page::<R>(store, filter.clone()).await?.len() as u64;
+        deleted += gone;
+        if gone < PAGE {
             return Ok(deleted);
         }
     }
+}
+
+/// Deletes the first rows that the filter meets, and answers them; none if it meets none.
+pub(super) async fn delete_page<R: Record>(store: &Store, filter: Filter) -> Result<Vec<Versioned<R>>, Error> {
+    let table = R::TABLE;
+    let rows = store.select::<R>(Query::of(table).filter(filter).limit(PAGE)).await?;
+    if !rows.is_empty() {
+        let mut batch = Batch::new();
+        batch.ops = rows.iter().map(|row| Op::Delete { table, key: Key::Primary(row.record.key()) }).collect();
+        store.commit(batch).await?;
+    }
+    Ok(rows)
 }

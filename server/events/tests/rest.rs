@@ -89,6 +89,24 @@ async fn filters_of_both_lines_find_their_events() {
 }
 
 #[tokio::test]
+async fn more_prefixes_than_a_statement_takes_are_refused() {
+    let stand = Stand::start().await;
+    let prefixes = |n: usize| vec!["vine."; n];
+    for (n, expected) in [(1_000, 200), (1_001, 422)] {
+        let filters = [
+            json!({"event": {"prefix": prefixes(n)}}),
+            json!({"event": {"exclude_prefix": prefixes(n)}}),
+            json!({"resource": {"id_prefix": prefixes(n)}}),
+            json!({"any_resource": [{"id_prefix": prefixes(n)}]}),
+        ];
+        for filter in filters {
+            let (status, _) = stand.ask("POST", "/api/events/filter", Some(json!({"filter": filter}))).await;
+            assert_eq!(status, expected, "{n} in {:.60}", filter.to_string());
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_follow_their_links_to_the_end() {
     let stand = Stand::start().await;
     garden(&stand).await;

@@ -18,8 +18,6 @@ pub use crate::json_object::{JsonObject, Labels, TaskInputs};
 pub trait Documented: Send + Sync {
     /// Name of the schema.
     const NAME: &'static str;
-    /// Members that are objects of the domain themselves.
-    const OBJECTS: &[&str] = &[];
     /// The schema.
     fn schema() -> MetaSchema;
 }
@@ -59,13 +57,7 @@ impl<T: Documented> Type for Plain<T> {
 
 impl<T: Documented + DeserializeOwned> ParseFromJSON for Plain<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let value = value.unwrap_or_default();
-        // serde would take a list as the members of an object in their order.
-        let members = T::OBJECTS.iter().filter_map(|member| value.get(member));
-        if !value.is_object() || members.into_iter().any(Value::is_array) {
-            return Err(ParseError::expected_type(value));
-        }
-        serde_json::from_value(value).map(Plain).map_err(ParseError::custom)
+        serde_json::from_value(value.unwrap_or_default()).map(Plain).map_err(ParseError::custom)
     }
 }
 
@@ -133,7 +125,6 @@ impl Documented for State {
 
 impl Documented for Proposed {
     const NAME: &'static str = "StateCreate";
-    const OBJECTS: &[&str] = &["state_details"];
     fn schema() -> MetaSchema {
         const MEMBERS: &[Member] =
             &[("type", "string"), ("name", "string"), ("message", "string"), ("data", ""), ("state_details", "object")];

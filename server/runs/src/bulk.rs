@@ -5,7 +5,7 @@ use mintaka_api_filters::{Filters, FlowFilter, FlowRunFilter};
 use mintaka_core::records::{Flow, FlowRun, flow, flow_run};
 use mintaka_core::{Direction, Filter};
 use mintaka_http::{ApiError, Client, Ctx, Input, Out, list};
-use mintaka_orchestration::ops::set_flow_run_state;
+use mintaka_orchestration::ops::{set_flow_run_state, sweep};
 use mintaka_orchestration::{Details, Proposed, Status};
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::{Object, OpenApi};
@@ -135,7 +135,7 @@ impl Bulk {
         let Input(FlowRunsToDelete { flow_runs, limit }) = body;
         let deleted = self.flow_runs(&client, flow_runs, limit).await?;
         if !deleted.is_empty() {
-            cascade::remove_all::<FlowRun>(&self.ctx.store, &deleted).await?;
+            sweep::<FlowRun>(&self.ctx.store, Filter::any(flow_run::id, deleted.iter().copied())).await?;
             cascade::after_flow_runs(&self.ctx.store, &deleted, true).await?;
         }
         Ok(Out(BulkDeleted { deleted }))

@@ -1,6 +1,6 @@
 //! Deletions, and what goes with what is deleted: the parent first, in a commit of its own, then its children.
 //!
-//! A crash in between leaves children without a parent, which a service sweeps later.
+//! A crash in between leaves children without a parent.
 
 use mintaka_core::records::{Flow, deployment, flow_run};
 use mintaka_core::{Batch, Error, Filter, Key, Outcome, Record, Store};
@@ -18,26 +18,16 @@ pub(crate) async fn remove<R: Record>(store: &Store, id: Uuid) -> Result<bool, E
     }
 }
 
-/// Deletes rows in one batch.
-pub(crate) async fn remove_all<R: Record>(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
-    let batch = ids.iter().fold(Batch::new(), |batch, &id| batch.delete::<R>(Key::id(id)));
-    store.commit(batch).await.map(|_| ())
-}
-
-/// Deletes what a flow leaves: deployments with their schedules, and runs with all of theirs but logs.
-pub(crate) async fn after_flow(store: &Store, id: Uuid) -> Result<(), Error> {
-    sweep_deployments(store, Filter::eq(deployment::flow_id, id)).await?;
-    sweep_flow_runs(store, Filter::eq(flow_run::flow_id, id)).await
-}
-
-/// Deletes a flow and what it leaves; false if there was none.
+/// Deletes a flow and what it leaves, deployments with their schedules and runs with all of theirs but logs; false if
+/// there was none.
 pub(crate) async fn remove_flow(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
     let Some(flow) = store.get::<Flow>(id).await? else { return Ok(false) };
     let batch = Batch::new().present::<Flow>(Key::id(id)).delete::<Flow>(Key::id(id));
     let batch = tell(batch, line, [flow_event(store, Happened::Deleted, &flow)]);
     let removed = matches!(store.commit(batch).await?, Outcome::Committed { .. });
     if removed {
-        after_flow(store, id).await?;
+        sweep_deployments(store, Filter::eq(deployment::flow_id, id)).await?;
+        sweep_flow_runs(store, Filter::eq(flow_run::flow_id, id)).await?;
     }
     Ok(removed)
 }

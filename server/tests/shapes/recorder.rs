@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
-use mintaka_core::{Aggregate, Backend, Batches, Caps, Error, Filter, Heads, Key, Outcome, Query, Row, Table, Value};
+use mintaka_core::{Aggregate, Backend, Error, Filter, Layer, Query, Row, Value};
 
 /// A read that is not by key.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,15 +52,9 @@ impl Recorder {
 }
 
 #[async_trait]
-impl Backend for Recorder {
-    fn caps(&self) -> Caps {
-        self.inner.caps()
-    }
-    async fn heads(&self) -> Result<Heads, Error> {
-        self.inner.heads().await
-    }
-    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
-        self.inner.get(table, keys).await
+impl Layer for Recorder {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
     }
     async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
         self.keep(Asked::Select(query.clone()));
@@ -69,11 +63,5 @@ impl Backend for Recorder {
     async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
         self.keep(Asked::Aggregate(aggregate.clone()));
         self.inner.aggregate(aggregate).await
-    }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
-        self.inner.commit(batches).await
-    }
-    async fn close(&self) {
-        self.inner.close().await;
     }
 }

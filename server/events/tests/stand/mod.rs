@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Event, TaskRun};
-use mintaka_core::{
-    Aggregate, Backend, Batches, Caps, Error, Filter, Heads, Key, Outcome, Query, Row, Store, Table, Time, Value,
-};
+use mintaka_core::{Backend, Batches, Error, Filter, Outcome, Store, Time};
 use mintaka_http::{Ctx, Layer, Limits, Server, Settings};
 use poem::Route;
 use poem_openapi::OpenApiService;
@@ -49,21 +47,9 @@ impl Gate {
 }
 
 #[async_trait]
-impl Backend for Gate {
-    fn caps(&self) -> Caps {
-        self.inner.caps()
-    }
-    async fn heads(&self) -> Result<Heads, Error> {
-        self.inner.heads().await
-    }
-    async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
-        self.inner.get(table, keys).await
-    }
-    async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
-        self.inner.select(query).await
-    }
-    async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        self.inner.aggregate(aggregate).await
+impl mintaka_core::Layer for Gate {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
     }
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
         self.waiting.fetch_add(1, Ordering::SeqCst);

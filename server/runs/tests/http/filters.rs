@@ -151,7 +151,7 @@ async fn flow_runs_are_filtered_by_who_made_them() {
 }
 
 #[tokio::test]
-async fn a_pattern_that_is_longer_than_engines_take_is_refused() {
+async fn patterns_that_are_longer_or_more_than_engines_take_are_refused() {
     let api = api();
     let run = api.flow_run(&api.flow("f").await, "r", "PENDING").await;
     for (length, status) in [(10_000, 200), (10_001, 422)] {
@@ -165,5 +165,9 @@ async fn a_pattern_that_is_longer_than_engines_take_is_refused() {
         ] {
             api.expect(V3, "POST", path, body, status).await;
         }
+    }
+    for (number, status) in [(1_000, 200), (1_001, 422)] {
+        let body = json!({"work_pool_queues": {"name": {"startswith_": vec!["a"; number]}}});
+        api.expect(V3, "POST", "/flow_runs/count", body, status).await;
     }
 }
