@@ -9,43 +9,34 @@ use rusqlite::Connection;
 use crate::MAX_ROW_BYTES;
 use crate::codec::bind;
 use crate::error::Failure;
-use crate::statements::TableStatements;
+use crate::session::Session;
 
 /// Applies writes in the judge's order: deletes, updates, inserts.
-pub(crate) fn apply(
-    connection: &Connection,
-    statements: &mut TableStatements,
-    writes: &[Write],
-) -> Result<(), Failure> {
+pub(crate) fn apply(session: &mut Session, writes: &[Write]) -> Result<(), Failure> {
     let mut restored: HashMap<usize, usize> = HashMap::new();
     let parked = parked(writes);
     let (deletes, rest) = writes.split_at(writes.iter().take_while(|w| matches!(w, Write::Delete(..))).count());
     for write in deletes {
-        one(connection, statements, write, None)?;
+        one(session, write, None)?;
     }
     for place in &parked {
         if let Some(Write::Update { table, key, old, .. }) = writes.get(place.write) {
-            update(connection, table, &[(place.column, &place.value)], old.version, key)?;
+            update(&session.connection, table, &[(place.column, &place.value)], old.version, key)?;
             restored.insert(place.write, place.column);
         }
     }
     for (n, write) in rest.iter().enumerate() {
-        one(connection, statements, write, restored.get(&(n + deletes.len())).copied())?;
+        one(session, write, restored.get(&(n + deletes.len())).copied())?;
     }
     Ok(())
 }
 
 /// One write; `restore` is a column that an update must set although it may not differ.
-fn one(
-    connection: &Connection,
-    statements: &mut TableStatements,
-    write: &Write,
-    restore: Option<usize>,
-) -> Result<(), Failure> {
+fn one(session: &mut Session, write: &Write, restore: Option<usize>) -> Result<(), Failure> {
     match write {
         Write::Insert(table, row) => {
             check_size(table, row)?;
-            let statements = statements.of(table);
+            let (connection, statements) = session.statements_of(table);
             let mut insert = connection.prepare_cached(&statements.insert)?;
             bind(&mut insert, row.values.iter().chain([&Value::Int(row.version)]))?;
             insert.raw_execute()?;
@@ -59,11 +50,12 @@ fn one(
             {
                 set.push((column, &row.values[column]));
             }
+            let (connection, statements) = session.statements_of(table);
             update(connection, table, &set, *version, key)?;
-            tags(connection, statements.of(table), table, Some(&old.values), Some(&row.values))
+            tags(connection, statements, table, Some(&old.values), Some(&row.values))
         }
         Write::Delete(table, key, row) => {
-            let statements = statements.of(table);
+            let (connection, statements) = session.statements_of(table);
             let mut delete = connection.prepare_cached(&statements.delete)?;
             bind(&mut delete, key)?;
             delete.raw_execute()?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  commit ──► queue ──► writer thread: BEGIN IMMEDIATE, judge, apply, COMMIT ──► one fsync a group
+//!  get of few keys, while nobody writes ─► the writer's connection, on the caller's thread
 //!  get, select … ─► queue ─► reader threads ─► gate ─► one short read transaction each
 //!                                               └─ shut for the instant in which the log is truncated
 //! ```
@@ -10,7 +11,9 @@
 //! streams of all of them: its position grows in the order of commits, and a cursor has one entry.
 
 mod apply;
+mod at_hand;
 mod codec;
+mod commit;
 mod connection;
 mod error;
 mod gate;
@@ -18,8 +21,9 @@ mod identify;
 mod info;
 mod migrations;
 mod queue;
+mod read;
 mod readers;
-mod statements;
+mod session;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -33,9 +37,11 @@ use mintaka_core::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::at_hand::AtHand;
 use crate::gate::Gate;
 use crate::queue::Queue;
 use crate::readers::Readers;
+use crate::session::Session;
 use crate::writer::{Commit, Writer};
 
 pub use info::{Info, info, integrity_check};
@@ -95,6 +101,7 @@ pub struct SqliteStore {
     temporary: bool,
     durable: bool,
     commits: Arc<Queue<Commit>>,
+    at_hand: AtHand,
     readers: Readers,
     /// Resolves when the writer thread has ended.
     ended: Mutex<Option<oneshot::Receiver<()>>>,
@@ -119,7 +126,9 @@ impl SqliteStore {
         };
         migrations::provide(&path, &options)?;
         let gate = Arc::new(Gate::default());
-        let writer = Writer::open(&path, &options, gate.clone())?;
+        let session = Session::new(connection::for_writing(&path, &options)?, &options);
+        let session = Arc::new(Mutex::new(Some(session)));
+        let writer = Writer::new(session.clone(), &path, &options, gate.clone());
         let commits = Arc::new(Queue::new());
         let (ends, ended) = oneshot::channel();
         let thread = WriterThread { queue: commits.clone(), _ends: ends };
@@ -128,6 +137,7 @@ impl SqliteStore {
             .spawn(move || thread.run(writer))
             .map_err(|e| Error::Unavailable(format!("no thread for writing could be started: {e}")))?;
         Ok(Arc::new(SqliteStore {
+            at_hand: AtHand::new(session),
             readers: Readers::new(path.clone(), options.clone(), gate),
             path,
             temporary: folder.is_some(),
@@ -157,7 +167,7 @@ impl SqliteStore {
     /// What a read answers.
     pub async fn info(&self) -> Result<Info, Error> {
         let path = self.path.clone();
-        self.readers.read(move |reader| info::of_open(&reader.connection, &path)).await
+        self.readers.read(move |session| info::of_open(&session.connection, &path)).await
     }
 
     /// What is wrong with the store: nothing, if the list is empty. It reads all of it.
@@ -165,7 +175,7 @@ impl SqliteStore {
     /// # Errors
     /// What a read answers.
     pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        self.readers.read(|reader| info::check(&reader.connection)).await
+        self.readers.read(|session| info::check(&session.connection)).await
     }
 }
 
@@ -205,23 +215,26 @@ impl Backend for SqliteStore {
     }
 
     async fn heads(&self) -> Result<Heads, Error> {
-        let writers = self.readers.read(|reader| reader.writers()).await?;
+        let writers = self.readers.read(|session| session.writers()).await?;
         Ok(Heads { now: Time::system(), writers })
     }
 
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
         keys.iter().try_for_each(|key| key.check(table))?;
-        self.readers.read(move |reader| reader.get(table, &keys)).await
+        match self.at_hand.get(table, &keys) {
+            Some(rows) => Ok(rows),
+            None => self.readers.read(move |session| session.get(table, &keys)).await,
+        }
     }
 
     async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
         query.check()?;
-        self.readers.read(move |reader| reader.select(&query)).await
+        self.readers.read(move |session| session.select(&query)).await
     }
 
     async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
         aggregate.check()?;
-        self.readers.read(move |reader| reader.aggregate(&aggregate)).await
+        self.readers.read(move |session| session.aggregate(&aggregate)).await
     }
 
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {

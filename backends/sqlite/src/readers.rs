@@ -5,20 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mintaka_core::{Aggregate, Error, Key, Query, Row, Table, Value};
-use mintaka_sqlkit::{Select, Sqlite, aggregate, plan, select};
-use rusqlite::Connection;
+use mintaka_core::Error;
 use tokio::sync::oneshot;
 
-use crate::error::store;
+use crate::Options;
 use crate::gate::Gate;
 use crate::queue::{Next, Queue};
-use crate::statements::TableStatements;
-use crate::{Options, codec};
+use crate::session::Session;
 
 /// A thread that had nothing to read for so long ends, and its memory with it.
 const IDLE: Duration = Duration::from_secs(60);
-type Job = Box<dyn FnOnce(Result<&mut Reader, Error>) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut Session, Error>) + Send>;
 
 pub(crate) struct Readers {
     shared: Arc<Shared>,
@@ -32,6 +29,13 @@ struct Shared {
     gate: Arc<Gate>,
 }
 
+impl Shared {
+    fn open(&self) -> Result<Session, Error> {
+        let connection = crate::connection::for_reading(&self.path, self.options.busy_timeout)?;
+        Ok(Session::new(connection, &self.options))
+    }
+}
+
 impl Readers {
     pub fn new(path: PathBuf, options: Options, gate: Arc<Gate>) -> Readers {
         Readers { shared: Arc::new(Shared { queue: Queue::new(), threads: AtomicUsize::new(0), path, options, gate }) }
@@ -40,17 +44,17 @@ impl Readers {
     /// Runs one short read transaction.
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Reader) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Session) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let gate = self.shared.gate.clone();
-        let job: Job = Box::new(move |reader| {
+        let job: Job = Box::new(move |session| {
             if reply.is_closed() {
                 return; // who asked has gone
             }
-            let result = reader.and_then(|reader| {
+            let result = session.and_then(|session| {
                 let _pass = gate.pass();
-                reader.transaction(work)
+                session.snapshot(work)
             });
             let _ = reply.send(result);
         });
@@ -102,7 +106,7 @@ impl Place {
     fn work(self) {
         let shared = self.0.clone();
         let mut place = Some(self);
-        let mut reader = None;
+        let mut session = None;
         loop {
             let job = match shared.queue.next(IDLE) {
                 Next::Item(job) => job,
@@ -120,104 +124,18 @@ impl Place {
                     }
                 }
             };
-            if reader.is_none() {
-                match Reader::open(&shared) {
-                    Ok(opened) => reader = Some(opened),
+            if session.is_none() {
+                match shared.open() {
+                    Ok(opened) => session = Some(opened),
                     Err(error) => {
                         job(Err(error));
                         continue;
                     }
                 }
             }
-            if let Some(reader) = &mut reader {
-                job(Ok(reader));
+            if let Some(session) = &mut session {
+                job(Ok(session));
             }
         }
-    }
-}
-
-/// One connection that reads.
-pub(crate) struct Reader {
-    pub connection: Connection,
-    statements: TableStatements,
-    narrow_below: u64,
-}
-
-impl Reader {
-    fn open(shared: &Shared) -> Result<Reader, Error> {
-        let connection = crate::connection::for_reading(&shared.path, &shared.options)?;
-        let narrow_below = shared.options.narrow_below;
-        Ok(Reader { connection, statements: TableStatements::default(), narrow_below })
-    }
-
-    fn transaction<T>(&mut self, work: impl FnOnce(&mut Reader) -> Result<T, Error>) -> Result<T, Error> {
-        let run = |reader: &Reader, text: &str| {
-            reader.connection.prepare_cached(text).and_then(|mut s| s.raw_execute()).map(drop).map_err(store)
-        };
-        run(self, "BEGIN")?;
-        let result = work(self);
-        if !self.connection.is_autocommit() {
-            run(self, "ROLLBACK")?;
-        }
-        result
-    }
-
-    pub fn get(&mut self, table: &'static Table, keys: &[Key]) -> Result<Vec<Option<Row>>, Error> {
-        keys.iter().map(|key| self.statements.find(&self.connection, table, key)).collect()
-    }
-
-    pub fn select(&mut self, query: &Query) -> Result<Vec<Row>, Error> {
-        let counted = |probe: &Select| match self.values(probe)?.first().map(Vec::as_slice) {
-            Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
-            other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
-        };
-        let plan = plan(&Sqlite, query, self.narrow_below, counted)?;
-        let mut statement = select(&Sqlite, query, &plan);
-        let Some(each) = &query.each else {
-            return self.rows(&statement);
-        };
-        let mut rows = Vec::new();
-        for value in each.values.iter().filter(|v| !v.is_null()) {
-            if let Some(first) = statement.params.first_mut() {
-                first.clone_from(value);
-            }
-            rows.extend(self.rows(&statement)?);
-        }
-        Ok(rows)
-    }
-
-    pub fn aggregate(&mut self, asked: &Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        self.values(&aggregate(&Sqlite, asked))
-    }
-
-    /// The positions of the stream writers.
-    pub fn writers(&mut self) -> Result<Vec<(i64, i64)>, Error> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, seq FROM writer WHERE NOT closed ORDER BY id").map_err(store)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(store)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(store)
-    }
-
-    fn rows(&self, select: &Select) -> Result<Vec<Row>, Error> {
-        self.run(select, |row| codec::row(row, select.kinds.iter().copied()))
-    }
-
-    fn values(&self, select: &Select) -> Result<Vec<Vec<Value>>, Error> {
-        self.run(select, |row| codec::values(row, 0, select.kinds.iter().copied()))
-    }
-
-    fn run<T>(
-        &self,
-        select: &Select,
-        decode: impl Fn(&rusqlite::Row<'_>) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
-        let mut statement = self.connection.prepare_cached(&select.text).map_err(store)?;
-        codec::bind(&mut statement, &select.params).map_err(store)?;
-        let mut rows = statement.raw_query();
-        let mut out = Vec::new();
-        while let Some(row) = rows.next().map_err(store)? {
-            out.push(decode(row)?);
-        }
-        Ok(out)
     }
 }

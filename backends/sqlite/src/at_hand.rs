@@ -1,0 +1,112 @@
+//! Reads on the thread of the caller, with the writer's connection, while nobody writes.
+//!
+//! A row that is in memory is read in less time than it takes to wake another thread and be woken by it, and the writer's
+//! connection has in memory what was just written, of which the caches of the others know nothing. So few keys are read
+//! here if that needs no waiting. Where it turns out slow, as on a cold file, reads go to the pool for a while: an async
+//! executor must not be held up.
+
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use mintaka_core::{Key, Row, Table};
+
+use crate::session::SharedSession;
+
+/// More keys are for the pool.
+const KEYS: usize = 8;
+/// A read that took longer was slow.
+const SLOW: Duration = Duration::from_millis(1);
+/// How long reads stay with the pool after a slow one.
+const REST: Duration = Duration::from_secs(1);
+
+pub(crate) struct AtHand {
+    session: SharedSession,
+    rests_until: Mutex<Option<Instant>>,
+}
+
+impl AtHand {
+    pub fn new(session: SharedSession) -> AtHand {
+        AtHand { session, rests_until: Mutex::default() }
+    }
+
+    /// Reads now, or answers `None`: the pool shall do it, because it is not for here, or failed.
+    pub fn get(&self, table: &'static Table, keys: &[Key]) -> Option<Vec<Option<Row>>> {
+        if keys.len() > KEYS {
+            return None;
+        }
+        let mut session = match self.session.try_lock() {
+            Ok(session) => session,
+            Err(TryLockError::Poisoned(session)) => session.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let mut rests_until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = Instant::now();
+        if rests_until.is_some_and(|until| begins < until) {
+            return None;
+        }
+        let rows = session.as_mut()?.snapshot(|session| session.get(table, keys));
+        let slow = rows.is_err() || begins.elapsed() > SLOW;
+        *rests_until = slow.then(|| begins + REST);
+        rows.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mintaka_core::records::Variable;
+    use mintaka_core::{Backend, Record};
+
+    use super::*;
+    use crate::SqliteStore;
+    use crate::session::lock;
+
+    fn keys() -> Vec<Key> {
+        vec![Key::Unique(vec!["none".into()])]
+    }
+
+    #[tokio::test]
+    async fn the_pool_reads_while_somebody_writes() {
+        let store = SqliteStore::temporary().unwrap();
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), Some(vec![None]));
+        let session = store.at_hand.session.clone();
+        let (held, holds) = std::sync::mpsc::channel();
+        let (over, ends) = std::sync::mpsc::channel::<()>();
+        let writing = std::thread::spawn(move || {
+            let session = lock(&session);
+            held.send(()).unwrap();
+            let _ = ends.recv();
+            drop(session);
+        });
+        holds.recv().unwrap();
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert_eq!(store.get(Variable::TABLE, keys()).await.unwrap(), [None]);
+        over.send(()).unwrap();
+        writing.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn after_a_slow_read_the_pool_reads_for_a_while() {
+        let store = SqliteStore::temporary().unwrap();
+        *store.at_hand.rests_until.lock().unwrap() = Some(Instant::now() + Duration::from_secs(60));
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert_eq!(store.get(Variable::TABLE, keys()).await.unwrap(), [None]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_left_open_is_rolled_back() {
+        let store = SqliteStore::temporary().unwrap();
+        let left_open = || lock(&store.at_hand.session).as_ref().unwrap().run("BEGIN IMMEDIATE").unwrap();
+        left_open();
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), Some(vec![None]));
+        left_open();
+        store.commit(vec![mintaka_core::Batch::new()].into()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_after_the_close() {
+        let store = SqliteStore::temporary().unwrap();
+        store.close().await;
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert!(matches!(store.get(Variable::TABLE, keys()).await, Err(mintaka_core::Error::Closed)));
+    }
+}

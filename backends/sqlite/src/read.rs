@@ -1,0 +1,65 @@
+//! Reads of a session: queries, aggregates and positions.
+
+use mintaka_core::{Aggregate, Error, Query, Row, Value};
+use mintaka_sqlkit::{Select, Sqlite, aggregate, plan, select};
+
+use crate::codec;
+use crate::error::store;
+use crate::session::Session;
+
+impl Session {
+    pub fn select(&mut self, query: &Query) -> Result<Vec<Row>, Error> {
+        let counted = |probe: &Select| match self.values(probe)?.first().map(Vec::as_slice) {
+            Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
+            other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
+        };
+        let plan = plan(&Sqlite, query, self.narrow_below, counted)?;
+        let mut statement = select(&Sqlite, query, &plan);
+        let Some(each) = &query.each else {
+            return self.rows(&statement);
+        };
+        let mut rows = Vec::new();
+        for value in each.values.iter().filter(|v| !v.is_null()) {
+            if let Some(first) = statement.params.first_mut() {
+                first.clone_from(value);
+            }
+            rows.extend(self.rows(&statement)?);
+        }
+        Ok(rows)
+    }
+
+    pub fn aggregate(&mut self, asked: &Aggregate) -> Result<Vec<Vec<Value>>, Error> {
+        self.values(&aggregate(&Sqlite, asked))
+    }
+
+    /// The positions of the stream writers.
+    pub fn writers(&mut self) -> Result<Vec<(i64, i64)>, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, seq FROM writer WHERE NOT closed ORDER BY id").map_err(store)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(store)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(store)
+    }
+
+    fn rows(&self, select: &Select) -> Result<Vec<Row>, Error> {
+        self.rows_of(select, |row| codec::row(row, select.kinds.iter().copied()))
+    }
+
+    fn values(&self, select: &Select) -> Result<Vec<Vec<Value>>, Error> {
+        self.rows_of(select, |row| codec::values(row, 0, select.kinds.iter().copied()))
+    }
+
+    fn rows_of<T>(
+        &self,
+        select: &Select,
+        decode: impl Fn(&rusqlite::Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut statement = self.connection.prepare_cached(&select.text).map_err(store)?;
+        codec::bind(&mut statement, &select.params).map_err(store)?;
+        let mut rows = statement.raw_query();
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(store)? {
+            out.push(decode(row)?);
+        }
+        Ok(out)
+    }
+}
