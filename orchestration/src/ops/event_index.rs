@@ -13,8 +13,8 @@ use super::events::resources_of;
 
 /// Row of the configuration that holds the cursor: writer → position up to which events have their rows.
 const CURSOR: &str = "EVENT_RESOURCES_CURSOR";
-/// Events of one batch.
-const PAGE: u64 = 200;
+/// Events of one batch. A longer one would hold up the writes that share its commit; a shorter one writes more.
+const PAGE: u64 = 50;
 /// Time between two rounds of [`keep_up`].
 const PACE: Duration = Duration::from_secs(1);
 
