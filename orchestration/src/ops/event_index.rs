@@ -4,7 +4,7 @@
 //! for events by resource catches up first, so the answer is as fresh as the events; a loop keeps the backlog short.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mintaka_core::records::{Configuration, Event, EventResource, configuration, event};
 use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Guard, Json, Key, Query, Record, Store};
@@ -27,40 +27,45 @@ const PACE: Duration = Duration::from_secs(1);
 /// What the store answers.
 pub async fn catch_up(store: &Store) -> Result<(), Error> {
     let heads = store.backend().heads().await?.writers;
-    loop {
-        let key = Key::Unique(vec![CURSOR.into()]);
-        let seen = store.find::<Configuration>(key.clone()).await?;
-        let mut cursor: BTreeMap<i64, i64> = match &seen {
-            Some(row) => row.value.to()?,
-            None => BTreeMap::new(),
-        };
-        let behind = heads.iter().find(|(writer, head)| *head > cursor.get(writer).copied().unwrap_or(0));
-        let Some(&(writer, head)) = behind else { return Ok(()) };
-        let reached = cursor.get(&writer).copied().unwrap_or(0);
-        let page = store.select::<Event>(next_page(writer, reached, head)).await?;
-        let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
-        cursor.insert(writer, to);
+    while advance(store, &heads).await? {}
+    Ok(())
+}
 
-        let now = store.now();
-        let mut batch = Batch::new();
-        match seen {
-            Some(seen) => {
-                let change =
-                    Change::default().set(configuration::value, Json::of(&cursor)).set(configuration::updated, now);
-                batch = batch.version(&seen).update::<Configuration>(Key::id(seen.id), change);
-            }
-            None => {
-                batch.guards.push(Guard::Absent(Configuration::TABLE, key));
-                let (id, value) = (store.new_id(), Json::of(&cursor));
-                batch = batch.insert(Configuration { id, created: now, updated: now, key: CURSOR.into(), value });
-            }
+/// Makes the rows of one page of events up to these positions. Whether there may be more.
+async fn advance(store: &Store, until: &[(i64, i64)]) -> Result<bool, Error> {
+    let key = Key::Unique(vec![CURSOR.into()]);
+    let seen = store.find::<Configuration>(key.clone()).await?;
+    let mut cursor: BTreeMap<i64, i64> = match &seen {
+        Some(row) => row.value.to()?,
+        None => BTreeMap::new(),
+    };
+    let behind = until.iter().find(|(writer, head)| *head > cursor.get(writer).copied().unwrap_or(0));
+    let Some(&(writer, head)) = behind else { return Ok(false) };
+    let reached = cursor.get(&writer).copied().unwrap_or(0);
+    let page = store.select::<Event>(next_page(writer, reached, head)).await?;
+    let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
+    cursor.insert(writer, to);
+
+    let now = store.now();
+    let mut batch = Batch::new();
+    match seen {
+        Some(seen) => {
+            let change =
+                Change::default().set(configuration::value, Json::of(&cursor)).set(configuration::updated, now);
+            batch = batch.version(&seen).update::<Configuration>(Key::id(seen.id), change);
         }
-        for recorded in &page {
-            batch = resources_of(&recorded.record)?.into_iter().fold(batch, Batch::insert_or_skip::<EventResource>);
+        None => {
+            batch.guards.push(Guard::Absent(Configuration::TABLE, key));
+            let (id, value) = (store.new_id(), Json::of(&cursor));
+            batch = batch.insert(Configuration { id, created: now, updated: now, key: CURSOR.into(), value });
         }
-        // A conflict means that another process was faster: the next round sees where it got to.
-        store.commit(batch).await?;
     }
+    for recorded in &page {
+        batch = resources_of(&recorded.record)?.into_iter().fold(batch, Batch::insert_or_skip::<EventResource>);
+    }
+    // A conflict means that another process was faster: the next round sees where it got to.
+    store.commit(batch).await?;
+    Ok(true)
 }
 
 fn next_page(writer: i64, after: i64, until: i64) -> Query {
@@ -77,12 +82,24 @@ fn next_page(writer: i64, after: i64, until: i64) -> Query {
 pub async fn keep_up(store: Store) {
     let mut committed = store.committed();
     loop {
-        if let Err(error) = catch_up(&store).await {
+        if let Err(error) = catch_up_gently(&store).await {
             tracing::warn!(%error, "the resources of events are behind");
         }
         tokio::time::sleep(PACE).await;
         if committed.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Catches up, and leaves half of the time to the writes of others.
+async fn catch_up_gently(store: &Store) -> Result<(), Error> {
+    let heads = store.backend().heads().await?.writers;
+    loop {
+        let begins = Instant::now();
+        if !advance(store, &heads).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(begins.elapsed()).await;
     }
 }
