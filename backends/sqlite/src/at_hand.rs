@@ -14,6 +14,8 @@ use crate::session::SharedSession;
 
 /// More keys are for the pool.
 const KEYS: usize = 8;
+/// How often a read looks whether the session is free.
+const TRIES: usize = 2;
 /// A read that took longer was slow.
 const SLOW: Duration = Duration::from_millis(1);
 /// How long reads stay with the pool after a slow one.
@@ -29,27 +31,42 @@ impl AtHand {
         AtHand { session, rests_until: Mutex::default() }
     }
 
-    /// Reads now, or answers `None`: the pool shall do it, because it is not for here, or failed.
-    pub fn get(&self, table: &'static Table, keys: &[Key]) -> Option<Vec<Option<Row>>> {
+    /// The rows, or `None`: the pool shall read, because it is not for here, or failed.
+    pub async fn get(&self, table: &'static Table, keys: &[Key]) -> Option<Vec<Option<Row>>> {
         if keys.len() > KEYS {
             return None;
         }
+        for _ in 0..TRIES {
+            if let Ok(rows) = self.try_get(table, keys) {
+                return rows;
+            }
+            tokio::task::yield_now().await; // another read is over soon
+        }
+        None
+    }
+
+    /// As [`get`](AtHand::get), without waiting for the session.
+    fn try_get(&self, table: &'static Table, keys: &[Key]) -> Result<Option<Vec<Option<Row>>>, Busy> {
         let mut session = match self.session.try_lock() {
             Ok(session) => session,
             Err(TryLockError::Poisoned(session)) => session.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::WouldBlock) => return Err(Busy),
         };
+        let Some(session) = session.as_mut() else { return Ok(None) };
         let mut rests_until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
         let begins = Instant::now();
         if rests_until.is_some_and(|until| begins < until) {
-            return None;
+            return Ok(None);
         }
-        let rows = session.as_mut()?.snapshot(|session| session.get(table, keys));
+        let rows = session.snapshot(|session| session.get(table, keys));
         let slow = rows.is_err() || begins.elapsed() > SLOW;
         *rests_until = slow.then(|| begins + REST);
-        rows.ok()
+        Ok(rows.ok())
     }
 }
+
+/// Somebody else uses the session.
+struct Busy;
 
 #[cfg(test)]
 mod tests {
@@ -67,7 +84,7 @@ mod tests {
     #[tokio::test]
     async fn the_pool_reads_while_somebody_writes() {
         let store = SqliteStore::temporary().unwrap();
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), Some(vec![None]));
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, Some(vec![None]));
         let session = store.at_hand.session.clone();
         let (held, holds) = std::sync::mpsc::channel();
         let (over, ends) = std::sync::mpsc::channel::<()>();
@@ -78,7 +95,7 @@ mod tests {
             drop(session);
         });
         holds.recv().unwrap();
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, None);
         assert_eq!(store.get(Variable::TABLE, keys()).await.unwrap(), [None]);
         over.send(()).unwrap();
         writing.join().unwrap();
@@ -88,7 +105,7 @@ mod tests {
     async fn after_a_slow_read_the_pool_reads_for_a_while() {
         let store = SqliteStore::temporary().unwrap();
         *store.at_hand.rests_until.lock().unwrap() = Some(Instant::now() + Duration::from_secs(60));
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, None);
         assert_eq!(store.get(Variable::TABLE, keys()).await.unwrap(), [None]);
     }
 
@@ -97,7 +114,7 @@ mod tests {
         let store = SqliteStore::temporary().unwrap();
         let left_open = || lock(&store.at_hand.session).as_ref().unwrap().run("BEGIN IMMEDIATE").unwrap();
         left_open();
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), Some(vec![None]));
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, Some(vec![None]));
         left_open();
         store.commit(vec![mintaka_core::Batch::new()].into()).await.unwrap();
     }
@@ -106,7 +123,7 @@ mod tests {
     async fn nothing_is_read_after_the_close() {
         let store = SqliteStore::temporary().unwrap();
         store.close().await;
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()), None);
+        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, None);
         assert!(matches!(store.get(Variable::TABLE, keys()).await, Err(mintaka_core::Error::Closed)));
     }
 }

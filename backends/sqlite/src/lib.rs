@@ -221,7 +221,7 @@ impl Backend for SqliteStore {
 
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
         keys.iter().try_for_each(|key| key.check(table))?;
-        match self.at_hand.get(table, &keys) {
+        match self.at_hand.get(table, &keys).await {
             Some(rows) => Ok(rows),
             None => self.readers.read(move |session| session.get(table, &keys)).await,
         }
