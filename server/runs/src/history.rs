@@ -99,14 +99,13 @@ const TASK_RUNS: Columns = Columns {
 };
 
 impl Columns {
-    /// Runs that have not started, still may, and should have by now.
-    fn late(&self, now: Time) -> Filter {
-        let ended = StateType::ALL.iter().copied().filter(|state| state.is_terminal());
-        Filter::And(vec![
-            Filter::IsNull(self.start),
-            Filter::cmp(self.expected, Cmp::Lt, now),
-            Filter::any(self.state_type, ended).negate(),
-        ])
+    /// Runs that have not started and should have by now, among those in one of these states.
+    fn late(&self, now: Time, open: &[Option<StateType>]) -> Filter {
+        let mut in_state = vec![Filter::any(self.state_type, open.iter().copied().flatten())];
+        if open.contains(&None) {
+            in_state.push(Filter::IsNull(self.state_type));
+        }
+        Filter::And(vec![Filter::IsNull(self.start), Filter::cmp(self.expected, Cmp::Lt, now), Filter::Or(in_state)])
     }
 }
 
@@ -150,9 +149,10 @@ impl Histories {
             measures: vec![Measure::Count, Measure::Sum(FLOW_RUNS.delay)],
             ..Aggregate::count(FLOW_RUNS.table, filter.clone())
         };
+        let open: Vec<_> = open_states().collect();
         let waiting = Aggregate {
             measures: vec![Measure::SumSince(FLOW_RUNS.expected, now)],
-            ..Aggregate::count(FLOW_RUNS.table, filter.and(FLOW_RUNS.late(now)))
+            ..Aggregate::count(FLOW_RUNS.table, filter.and(FLOW_RUNS.late(now, &open)))
         };
         let started = self.ctx.store.aggregate(started).await?.pop().unwrap_or_default();
         let waiting = self.ctx.store.aggregate(waiting).await?.pop().unwrap_or_default();
@@ -234,14 +234,21 @@ impl Histories {
             Measure::Sum(columns.delay),
         ];
         let all = self.ctx.store.aggregate(grouped(within.clone(), measures)).await?;
-        let late = grouped(within.and(columns.late(now)), vec![Measure::SumSince(columns.expected, now)]);
-        let late = self.ctx.store.aggregate(late).await?;
+        // Most runs of the past have ended: what is not there is not looked for.
+        let is_there = |state: &Option<StateType>| all.iter().any(|row| state_of(row.get(1)) == *state);
+        let open: Vec<_> = open_states().filter(is_there).collect();
+        let late = if open.is_empty() {
+            Vec::new()
+        } else {
+            let late = within.and(columns.late(now, &open));
+            self.ctx.store.aggregate(grouped(late, vec![Measure::SumSince(columns.expected, now)])).await?
+        };
 
         let mut sums: BTreeMap<(i64, Option<String>, Option<String>), Sums> = BTreeMap::new();
         for row in &all {
             let sum = sums.entry(group(row)).or_default();
             let (count, mut run_time) = (number(row.get(3)), number(row.get(4)));
-            if text(row.get(1)).as_deref() == Some(StateType::Running.as_str()) {
+            if state_of(row.get(1)) == Some(StateType::Running) {
                 run_time -= number(row.get(5)) / 1e6;
             }
             *sum = Sums { count: count as i64, run_time, lateness: number(row.get(6)) };
@@ -261,6 +268,16 @@ impl Histories {
         }
         Ok(by_bucket)
     }
+}
+
+/// The type of a state; none of a run without a state.
+fn state_of(value: Option<&Value>) -> Option<StateType> {
+    text(value).as_deref().and_then(StateType::parse)
+}
+
+/// The states from which a run may still start; none is that of a run without a state.
+fn open_states() -> impl Iterator<Item = Option<StateType>> {
+    StateType::ALL.iter().copied().filter(|state| !state.is_terminal()).map(Some).chain([None])
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
