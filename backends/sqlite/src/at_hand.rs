@@ -5,12 +5,12 @@
 //! here if that needs no waiting. Where it turns out slow, as on a cold file, reads go to the pool for a while: an async
 //! executor must not be held up.
 
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mintaka_core::{Key, Row, Table};
 
-use crate::session::SharedSession;
+use crate::session::{Session, SharedSession, lock_if_free};
 
 /// More keys are for the pool.
 const KEYS: usize = 8;
@@ -23,50 +23,42 @@ const REST: Duration = Duration::from_secs(1);
 
 pub(crate) struct AtHand {
     session: SharedSession,
+    slow: Duration,
     rests_until: Mutex<Option<Instant>>,
 }
 
 impl AtHand {
     pub fn new(session: SharedSession) -> AtHand {
-        AtHand { session, rests_until: Mutex::default() }
+        AtHand { session, slow: SLOW, rests_until: Mutex::default() }
     }
 
     /// The rows, or `None`: the pool shall read, because it is not for here, or failed.
     pub async fn get(&self, table: &'static Table, keys: &[Key]) -> Option<Vec<Option<Row>>> {
-        if keys.len() > KEYS {
+        if keys.len() > KEYS || self.rests_until().is_some_and(|until| Instant::now() < until) {
             return None;
         }
         for _ in 0..TRIES {
-            if let Ok(rows) = self.try_get(table, keys) {
-                return rows;
+            if let Some(mut session) = lock_if_free(&self.session) {
+                return self.read(session.as_mut()?, table, keys);
             }
             tokio::task::yield_now().await; // another read is over soon
         }
         None
     }
 
-    /// As [`get`](AtHand::get), without waiting for the session.
-    fn try_get(&self, table: &'static Table, keys: &[Key]) -> Result<Option<Vec<Option<Row>>>, Busy> {
-        let mut session = match self.session.try_lock() {
-            Ok(session) => session,
-            Err(TryLockError::Poisoned(session)) => session.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(Busy),
-        };
-        let Some(session) = session.as_mut() else { return Ok(None) };
-        let mut rests_until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+    fn read(&self, session: &mut Session, table: &'static Table, keys: &[Key]) -> Option<Vec<Option<Row>>> {
         let begins = Instant::now();
-        if rests_until.is_some_and(|until| begins < until) {
-            return Ok(None);
-        }
         let rows = session.snapshot(|session| session.get(table, keys));
-        let slow = rows.is_err() || begins.elapsed() > SLOW;
-        *rests_until = slow.then(|| begins + REST);
-        Ok(rows.ok())
+        if rows.is_err() || begins.elapsed() > self.slow {
+            *self.rests_until() = Some(begins + REST);
+        }
+        rows.ok()
+    }
+
+    fn rests_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Somebody else uses the session.
-struct Busy;
 
 #[cfg(test)]
 mod tests {
@@ -104,9 +96,11 @@ mod tests {
     #[tokio::test]
     async fn after_a_slow_read_the_pool_reads_for_a_while() {
         let store = SqliteStore::temporary().unwrap();
-        *store.at_hand.rests_until.lock().unwrap() = Some(Instant::now() + Duration::from_secs(60));
-        assert_eq!(store.at_hand.get(Variable::TABLE, &keys()).await, None);
-        assert_eq!(store.get(Variable::TABLE, keys()).await.unwrap(), [None]);
+        let at_hand = AtHand { slow: Duration::ZERO, ..AtHand::new(store.at_hand.session.clone()) };
+        assert_eq!(at_hand.get(Variable::TABLE, &keys()).await, Some(vec![None]));
+        assert_eq!(at_hand.get(Variable::TABLE, &keys()).await, None);
+        *at_hand.rests_until() = Some(Instant::now());
+        assert_eq!(at_hand.get(Variable::TABLE, &keys()).await, Some(vec![None]));
     }
 
     #[tokio::test]

@@ -28,11 +28,11 @@ pub(crate) fn for_writing(path: &Path, options: &Options) -> Result<Connection, 
 }
 
 /// A connection of a reader thread.
-pub(crate) fn for_reading(path: &Path, busy_timeout: Duration) -> Result<Connection, Error> {
+pub(crate) fn for_reading(path: &Path, options: &Options) -> Result<Connection, Error> {
     // Opened for writing, because a reader may have to restore the log's index; and told never to write.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(store)?;
-    prepare(&connection, busy_timeout)?;
+    prepare(&connection, options.busy_timeout)?;
     connection
         .execute_batch("PRAGMA query_only = TRUE; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;")
         .map_err(store)?;

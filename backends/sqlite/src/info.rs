@@ -53,7 +53,7 @@ fn open(path: &Path) -> Result<(Connection, SchemaRow), Error> {
     match identify(path)? {
         Found::Ours(row) => {
             migrations::refuse_newer(path, &row)?;
-            Ok((crate::connection::for_reading(path, Options::default().busy_timeout)?, row))
+            Ok((crate::connection::for_reading(path, &Options::default())?, row))
         }
         Found::Nothing | Found::Empty => Err(Error::Refused(format!("there is no store at {}", path.display()))),
     }

@@ -31,7 +31,7 @@ struct Shared {
 
 impl Shared {
     fn open(&self) -> Result<Session, Error> {
-        let connection = crate::connection::for_reading(&self.path, self.options.busy_timeout)?;
+        let connection = crate::connection::for_reading(&self.path, &self.options)?;
         Ok(Session::new(connection, &self.options))
     }
 }

@@ -1,7 +1,7 @@
 //! A connection with its prepared statements.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use mintaka_core::{Error, Key, Row, Rows, Table};
 use mintaka_sqlkit::{Sqlite, Statements};
@@ -18,6 +18,16 @@ pub(crate) fn lock(session: &SharedSession) -> MutexGuard<'_, Option<Session>> {
     session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// As [`lock`], but `None` while another thread has it.
+pub(crate) fn lock_if_free(session: &SharedSession) -> Option<MutexGuard<'_, Option<Session>>> {
+    match session.try_lock() {
+        Ok(session) => Some(session),
+        Err(TryLockError::Poisoned(session)) => Some(session.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// A connection with its prepared statements.
 pub(crate) struct Session {
     pub connection: Connection,
     statements: HashMap<&'static str, Statements>,

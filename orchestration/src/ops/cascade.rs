@@ -6,28 +6,21 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, Log, TaskRun, TaskRunState,
     deployment_schedule, flow_run, flow_run_input, flow_run_state, log, task_run, task_run_state,
 };
-use mintaka_core::{Batch, Change, Error, Filter, Key, Query, Record, Store, Value, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Key, Query, Record, Store, Value};
 use uuid::Uuid;
 
 use super::sweep;
-use super::sweep::delete_page;
-
-/// Rows of one batch.
-const PAGE: u64 = 200;
+use super::sweep::{PAGE, delete_page};
 
 /// Deletes the deployments that a filter meets, with their schedules. Their runs stay.
 ///
 /// # Errors
 /// What the store answers.
 pub async fn sweep_deployments(store: &Store, filter: Filter) -> Result<(), Error> {
-    loop {
-        let gone: Vec<Uuid> =
-            delete_page(store, filter.clone()).await?.iter().map(|row: &Versioned<Deployment>| row.id).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
+    while let Some(gone) = delete_some(store, filter.clone(), |deployment: &Deployment| deployment.id).await? {
         sweep::<DeploymentSchedule>(store, Filter::any(deployment_schedule::deployment_id, gone)).await?;
     }
+    Ok(())
 }
 
 /// Deletes the flow runs that a filter meets, with what is theirs but for logs.
@@ -35,14 +28,10 @@ pub async fn sweep_deployments(store: &Store, filter: Filter) -> Result<(), Erro
 /// # Errors
 /// What the store answers.
 pub async fn sweep_flow_runs(store: &Store, filter: Filter) -> Result<(), Error> {
-    loop {
-        let gone: Vec<Uuid> =
-            delete_page(store, filter.clone()).await?.iter().map(|row: &Versioned<FlowRun>| row.id).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
+    while let Some(gone) = delete_some(store, filter.clone(), |run: &FlowRun| run.id).await? {
         after_flow_runs(store, &gone, false).await?;
     }
+    Ok(())
 }
 
 /// Deletes what flow runs leave: states, inputs, task runs with theirs, and logs if asked. Subflow runs stay, without
@@ -54,12 +43,7 @@ pub async fn after_flow_runs(store: &Store, ids: &[Uuid], logs: bool) -> Result<
     let of_runs = |column| Filter::any(column, ids.iter().copied());
     sweep::<FlowRunState>(store, of_runs(flow_run_state::flow_run_id)).await?;
     sweep::<FlowRunInput>(store, of_runs(flow_run_input::flow_run_id)).await?;
-    loop {
-        let gone = delete_page(store, of_runs(task_run::flow_run_id)).await?;
-        let gone: Vec<Uuid> = gone.iter().map(|row: &Versioned<TaskRun>| row.id).collect();
-        if gone.is_empty() {
-            break;
-        }
+    while let Some(gone) = delete_some(store, of_runs(task_run::flow_run_id), |run: &TaskRun| run.id).await? {
         after_task_runs(store, &gone, false).await?;
     }
     if logs {
@@ -94,4 +78,10 @@ pub async fn after_task_runs(store: &Store, ids: &[Uuid], logs: bool) -> Result<
             return Ok(());
         }
     }
+}
+
+/// Deletes the first rows that a filter meets; their ids, or `None` if there are none.
+async fn delete_some<R: Record>(store: &Store, filter: Filter, id: fn(&R) -> Uuid) -> Result<Option<Vec<Uuid>>, Error> {
+    let ids: Vec<Uuid> = delete_page::<R>(store, filter).await?.iter().map(|row| id(&row.record)).collect();
+    Ok((!ids.is_empty()).then_some(ids))
 }

@@ -3,7 +3,7 @@
 use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Store, Versioned};
 
 /// Rows of one batch.
-const PAGE: u64 = 200;
+pub(super) const PAGE: u64 = 200;
 
 /// Deletes every `R` that the filter meets, and answers how many there were. Safe to repeat after a crash.
 ///

@@ -1,3 +1,6 @@
+use mintaka_core::Value::Null;
+use mintaka_core::records::{FlowRun, flow_run};
+use mintaka_core::{Batch, Change, Key};
 use serde_json::{Value, json};
 
 use crate::{V2, V3, api};
@@ -46,4 +49,25 @@ async fn a_history_counts_runs_by_bucket_and_state() {
         (&json!(30.0), &json!(0.0), &json!("2026-03-01T12:00:00.000000Z"))
     );
     api.expect(V3, "POST", "/ui/flow_runs/history", json!({"limit": 1001}), 422).await;
+}
+
+#[tokio::test]
+async fn a_run_without_a_state_can_be_late_and_one_that_has_ended_cannot() {
+    let api = api();
+    let flow = api.flow("etl").await;
+    let body = json!({"history_start": "2026-03-01T12:00:00Z", "history_end": "2026-03-01T12:01:00Z", "history_interval_seconds": 60});
+    api.flow_run(&flow, "ended", "CANCELLED").await;
+    api.clock.advance_seconds(30.0);
+    let ended = api.ask("/flow_runs/history", body.clone()).await;
+    assert_eq!(ended[0]["states"][0]["sum_estimated_lateness"], 0.0, "{ended}");
+    let stateless = api.flow_run(&flow, "stateless", "PENDING").await;
+    let change = Change::default().set(flow_run::state_type, Null).set(flow_run::state_name, Null);
+    let key = Key::id(stateless.parse::<uuid::Uuid>().unwrap());
+    api.ctx.store.commit(Batch::new().update::<FlowRun>(key, change)).await.unwrap();
+    api.clock.advance_seconds(10.0);
+    let history = api.ask("/flow_runs/history", body).await;
+    let of_none = json!({"state_type": null, "state_name": null, "count_runs": 1, "sum_estimated_run_time": 0.0, "sum_estimated_lateness": 10.0});
+    assert_eq!(history[0]["states"][0], of_none, "{history}");
+    assert_eq!(history[0]["states"][1]["sum_estimated_lateness"], 0.0, "{history}");
+    assert_eq!(api.ask("/flow_runs/lateness", json!({})).await, json!(5.0));
 }
