@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -25,12 +26,81 @@ struct Acknowledged {
     logs: usize,
 }
 
+/// SQLite copies its write-ahead log into the main file whenever 4,000 pages of 4 KiB have been written to it.
+const CHECKPOINT_AFTER: usize = 4_000 << 12;
+/// Bytes of one artifact.
+const ARTIFACT: usize = 400_000;
+
+/// A number from the environment.
+fn given(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+}
+
+fn random() -> StdRng {
+    let seed = given("MINTAKA_TEST_SEED").unwrap_or_else(|| rand::rng().random());
+    println!("repeat with MINTAKA_TEST_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+fn check_integrity(home: &Path) {
+    let info = Command::new(env!("CARGO_BIN_EXE_mintaka"))
+        .args(["storage", "info", "--check"])
+        .env("MINTAKA_HOME", home)
+        .output()
+        .expect("the command runs");
+    assert!(info.status.success(), "{}", support::text(&info));
+}
+
+#[test]
+fn every_acknowledged_write_survives_a_kill_while_the_log_is_copied() {
+    let rounds = given("MINTAKA_TEST_KILLS").unwrap_or(20);
+    let mut random = random();
+    let home = tempfile::tempdir().expect("folder");
+    let mut server = Server::start(home.path(), &[]);
+    let data = "x".repeat(ARTIFACT);
+    let mut kept = 0;
+    for round in 0..rounds {
+        let stop = AtomicBool::new(false);
+        let acknowledged = Mutex::new(Vec::new());
+        let api = server.api();
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::SeqCst)
+                        && let Some(made) = post(&api, "/artifacts/", &json!({"data": data}))
+                    {
+                        acknowledged.lock().expect("no writer panicked").push(made["id"].clone());
+                    }
+                });
+            }
+            // From here on, checkpoints are under way again and again.
+            let written = || acknowledged.lock().expect("no writer panicked").len() * ARTIFACT;
+            let until = Instant::now() + Duration::from_secs(60);
+            while written() < CHECKPOINT_AFTER && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1)); // until the log is long enough
+            }
+            std::thread::sleep(Duration::from_millis(random.random_range(0..150))); // the random moment
+            server.kill();
+            stop.store(true, Ordering::SeqCst);
+        });
+        let acknowledged = acknowledged.into_inner().expect("no writer panicked");
+        assert!(acknowledged.len() * ARTIFACT >= CHECKPOINT_AFTER, "round {round}: {} writes", acknowledged.len());
+        server.again();
+        let whose = json!({"artifacts": {"id": {"any_": acknowledged}}});
+        let there = post(&server.api(), "/artifacts/count", &whose).expect("a count");
+        assert_eq!(there, json!(acknowledged.len()), "round {round}: every acknowledged artifact is there");
+        kept += acknowledged.len();
+    }
+    let all = post(&server.api(), "/artifacts/count", &json!({})).expect("a count");
+    assert!(all.as_u64().expect("a number") >= kept as u64, "{all} of {kept}");
+    server.kill();
+    check_integrity(home.path());
+    println!("{rounds} kills in checkpoints, {kept} artifacts checked");
+}
+
 #[test]
 fn every_acknowledged_write_survives_a_kill_at_a_random_moment() {
-    let seed =
-        std::env::var("MINTAKA_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
-    println!("repeat with MINTAKA_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = random();
     let home = tempfile::tempdir().expect("folder");
     let mut server = Server::start(home.path(), &[]);
     let flow = post(&server.api(), "/flows/", &json!({"name": "killed"})).expect("a flow")["id"].clone();
@@ -55,12 +125,7 @@ fn every_acknowledged_write_survives_a_kill_at_a_random_moment() {
     }
     all.iter().for_each(|seen| check(&server.api(), seen));
     server.kill();
-    let info = Command::new(env!("CARGO_BIN_EXE_mintaka"))
-        .args(["storage", "info", "--check"])
-        .env("MINTAKA_HOME", home.path())
-        .output()
-        .expect("the command runs");
-    assert!(info.status.success(), "{}", support::text(&info));
+    check_integrity(home.path());
     let states: usize = all.iter().map(|seen| seen.states.len()).sum();
     println!(
         "{ROUNDS} kills, {} runs, {states} states, {} log lines checked",

@@ -50,13 +50,18 @@ pub fn integrity_check(path: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn open(path: &Path) -> Result<(Connection, SchemaRow), Error> {
-    match identify(path)? {
-        Found::Ours(row) => {
-            migrations::refuse_newer(path, &row)?;
-            Ok((crate::connection::for_reading(path, &Options::default())?, row))
-        }
-        Found::Nothing | Found::Empty => Err(Error::Refused(format!("there is no store at {}", path.display()))),
+    if identify(path)? != Found::Ours {
+        return Err(Error::Refused(format!("there is no store at {}", path.display())));
     }
+    let connection = crate::connection::for_reading(path, &Options::default())?;
+    let row = version_of(&connection)?;
+    migrations::refuse_newer(path, &row)?;
+    Ok((connection, row))
+}
+
+fn version_of(connection: &Connection) -> Result<SchemaRow, Error> {
+    let row = schema_row(connection).map_err(store)?;
+    row.ok_or_else(|| Error::Corrupt("the store says no version of its schema; restore a backup".into()))
 }
 
 pub(crate) fn of(connection: &Connection, path: &Path, row: SchemaRow) -> Result<Info, Error> {
@@ -81,9 +86,7 @@ pub(crate) fn of(connection: &Connection, path: &Path, row: SchemaRow) -> Result
 
 /// As [`info`], on a connection that is open.
 pub(crate) fn of_open(connection: &Connection, path: &Path) -> Result<Info, Error> {
-    let row = schema_row(connection).map_err(store)?;
-    let row = row.ok_or_else(|| Error::Corrupt("the store says no version of its schema".into()))?;
-    of(connection, path, row)
+    of(connection, path, version_of(connection)?)
 }
 
 pub(crate) fn check(connection: &Connection) -> Result<Vec<String>, Error> {

@@ -124,9 +124,9 @@ impl SqliteStore {
                 (folder.path().join("store.db"), Options { durable: false, ..options }, Some(folder))
             }
         };
-        migrations::provide(&path, &options)?;
+        let connection = migrations::open(&path, &options)?;
         let gate = Arc::new(Gate::default());
-        let session = Session::new(connection::for_writing(&path, &options)?, &options);
+        let session = Session::new(connection, &options);
         let session = Arc::new(Mutex::new(Some(session)));
         let writer = Writer::new(session.clone(), &path, &options, gate.clone());
         let commits = Arc::new(Queue::new());

@@ -1,15 +1,13 @@
 //! Versions of the schema: how a store is created whole, and how an older one becomes a current one.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mintaka_core::Error;
-use rusqlite::{Connection, OpenFlags};
-use uuid::Uuid;
+use rusqlite::Connection;
 
 use crate::error::store;
-use crate::identify::{APPLICATION_ID, Found, SchemaRow, beside, identify, schema_row};
-use crate::{BINARY_VERSION, Options, WRITER};
+use crate::identify::{APPLICATION_ID, Contents, Found, SchemaRow, identify, refuse_foreign};
+use crate::{BINARY_VERSION, Options, WRITER, connection};
 
 /// One step of the schema. Frozen once released: a change of the declarations is a new step.
 pub(crate) struct Migration {
@@ -32,26 +30,43 @@ pub(crate) fn current() -> i64 {
     MIGRATIONS.last().map_or(0, |m| m.version)
 }
 
-/// Makes sure that `path` holds a store of the current version: creates it, migrates it, or refuses it.
+/// Opens the store at `path` for writing. It is created if there is none, and migrated if it is older.
+///
+/// It is created in place, in one transaction of SQLite: whoever opens the path at the same time waits for it and finds
+/// a whole store, or none.
 ///
 /// # Errors
 /// [`Error::Refused`], with the file as it was, for a store that is not ours or newer; [`Error::Unavailable`] where the
-/// file cannot be written.
-pub(crate) fn provide(path: &Path, options: &Options) -> Result<(), Error> {
-    // A second round sees what another process created meanwhile.
-    for _ in 0..2 {
-        match identify(path)? {
-            Found::Ours(row) => {
-                refuse_newer(path, &row)?;
-                refuse_read_only(path)?;
-                return if row.version < current() { migrate(path, options) } else { Ok(()) };
-            }
-            found => create(path, found == Found::Empty, options)?,
-        }
+/// file cannot be written; [`Error::Corrupt`] where SQLite finds it damaged.
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Connection, Error> {
+    let create = identify(path)? != Found::Ours;
+    if create {
+        provide_folder(path, options)?;
     }
-    match identify(path)? {
-        Found::Ours(_) => Ok(()),
-        _ => Err(Error::Unavailable(format!("{} disappears while it is created", path.display()))),
+    refuse_read_only(path)?;
+    let mut connection = connection::unjudged(path, create, options)?;
+    if judge(path, &connection)? != Some(current()) {
+        upgrade(path, &mut connection)?;
+    }
+    if create && options.durable {
+        sync_folder(path);
+    }
+    connection::for_writing(connection, options)
+}
+
+/// The version of the store; `None` for an empty database.
+fn judge(path: &Path, connection: &Connection) -> Result<Option<i64>, Error> {
+    let contents = Contents::of(connection).map_err(store)?;
+    match contents.schema {
+        Some(row) => {
+            refuse_newer(path, &row)?;
+            Ok(Some(row.version))
+        }
+        None if contents.application_id == APPLICATION_ID => Err(Error::Corrupt(format!(
+            "{} is marked as a Mintaka store, but says no version; restore a backup",
+            path.display()
+        ))),
+        None => refuse_foreign(path, &contents).map(|()| None),
     }
 }
 
@@ -80,88 +95,60 @@ fn refuse_read_only(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Builds the store under another name and then gives it its own, so that nobody ever sees half of one.
-fn create(path: &Path, replace_empty: bool, options: &Options) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    if !folder.is_dir() {
-        if !options.create_folder {
-            return Err(Error::Refused(format!(
-                "the folder {} does not exist; create it, or choose another path",
-                folder.display()
-            )));
-        }
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Error::Unavailable(format!("the folder {} cannot be created: {e}", folder.display())))?;
+/// The folder of a store that is to be created.
+fn provide_folder(path: &Path, options: &Options) -> Result<(), Error> {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
     }
-    if replace_empty {
-        refuse_read_only(path)?;
+    if !options.create_folder {
+        return Err(Error::Refused(format!(
+            "the folder {} does not exist; create it, or choose another path",
+            folder.display()
+        )));
     }
-    let draft = beside(path, &format!(".creating-{}", Uuid::now_v7().simple()));
-    let named = build(&draft, options).and_then(|()| {
-        let named = if replace_empty { std::fs::rename(&draft, path) } else { std::fs::hard_link(&draft, path) };
-        match named {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()), // another process was faster
-            // A file system without hard links.
-            Err(_) if !path.exists() => std::fs::rename(&draft, path)
-                .map_err(|e| Error::Unavailable(format!("{} cannot be created: {e}", path.display()))),
-            Err(error) => Err(Error::Unavailable(format!("{} cannot be created: {error}", path.display()))),
-        }
-    });
-    let _ = std::fs::remove_file(&draft); // it may have been renamed
-    named?;
-    if options.durable
-        && let Ok(folder) = std::fs::File::open(&folder)
-    {
-        // The file's name must survive a loss of power, too. Not every system can sync a folder.
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    std::fs::create_dir_all(folder)
+        .map_err(|e| Error::Unavailable(format!("the folder {} cannot be created: {e}", folder.display())))
 }
 
-fn build(draft: &Path, options: &Options) -> Result<(), Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(draft, flags).map_err(store)?;
-    let synchronous = if options.durable { "FULL" } else { "OFF" };
-    connection
-        .execute_batch(&format!("PRAGMA synchronous = {synchronous}; PRAGMA application_id = {APPLICATION_ID};"))
-        .map_err(store)?;
-    step(&mut connection)?;
-    connection.close().map_err(|(_, error)| store(error))
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Brings an older store to the current version.
-fn migrate(path: &Path, options: &Options) -> Result<(), Error> {
-    let mut connection = crate::connection::for_writing(path, options)?;
-    step(&mut connection)?;
-    // The main file alone must say the version: that is where the next binary looks first.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(store)?;
-    tracing::info!(store.path = %path.display(), schema.version = current(), "migrated the store");
-    Ok(())
+/// The name of a new file must survive a loss of power, too. Not every system can sync a folder.
+fn sync_folder(path: &Path) {
+    if let Err(error) = std::fs::File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+        tracing::debug!(%error, "the folder of the store could not be synced");
+    }
 }
 
 /// Applies the steps that are missing, in one transaction.
-fn step(connection: &mut Connection) -> Result<(), Error> {
+fn upgrade(path: &Path, connection: &mut Connection) -> Result<(), Error> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(store)?;
-    let is_new = tx.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'schema'", [], |r| r.get::<_, i64>(0));
-    let have = if is_new.map_err(store)? == 0 { None } else { schema_row(&tx).map_err(store)? };
-    for migration in MIGRATIONS.iter().filter(|m| have.as_ref().is_none_or(|row| m.version > row.version)) {
+    // Another process may have done it, or put something else here, while this one waited for its turn.
+    let have = judge(path, &tx)?;
+    if have.is_none() {
+        tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(store)?;
+    }
+    for migration in MIGRATIONS.iter().filter(|m| have.is_none_or(|version| m.version > version)) {
         tx.execute_batch(migration.sql).map_err(store)?;
         tx.execute("DELETE FROM schema", []).map_err(store)?;
         tx.execute("INSERT INTO schema (version, min_binary) VALUES (?, ?)", (migration.version, migration.min_binary))
             .map_err(store)?;
     }
     tx.execute("INSERT OR IGNORE INTO writer (id, seq, closed) VALUES (?, 0, 0)", [WRITER]).map_err(store)?;
-    tx.commit().map_err(store)
+    tx.commit().map_err(store)?;
+    if have.is_some_and(|version| version < current()) {
+        tracing::info!(store.path = %path.display(), schema.version = current(), "migrated the store");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use mintaka_core::records::TABLES;
     use mintaka_sqlkit::{Sqlite, ddl};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -248,10 +235,10 @@ CREATE TABLE \"writer\" (\n  \"id\" INTEGER NOT NULL,\n  \"seq\" INTEGER NOT NUL
             .unwrap();
         drop(old);
 
-        provide(&path, &Options::default()).unwrap();
+        drop(super::open(&path, &Options::default()).unwrap());
 
-        assert!(matches!(identify(&path).unwrap(), Found::Ours(row) if row.version == current()));
         let now = Connection::open(&path).unwrap();
+        assert_eq!(judge(&path, &now).unwrap(), Some(current()));
         let mut statement = now.prepare("SELECT created_by_id, created_by_type FROM flow_run ORDER BY id").unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let rows: Vec<(Option<Vec<u8>>, Option<String>)> =

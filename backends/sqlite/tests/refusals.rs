@@ -47,6 +47,17 @@ async fn a_store_that_is_not_ours_is_refused_and_untouched() {
         ),
         ("other", |p| drop(run(p, "CREATE TABLE schema (version, min_binary)")), "something else"),
         (
+            "other, without a table but with its application id",
+            |p| drop(run(p, "PRAGMA application_id = 252006673")),
+            "application id is 0x0f055111",
+        ),
+        (
+            "other, without a table but with its user version",
+            |p| drop(run(p, "PRAGMA user_version = 3")),
+            "user version is 3",
+        ),
+        ("other, with nothing but a view", |p| drop(run(p, "CREATE VIEW recent AS SELECT 1")), "something else"),
+        (
             "other, all of it still in its log",
             |p| std::mem::forget(run(p, "PRAGMA journal_mode = WAL; CREATE TABLE notes (text)")),
             "unfinished log",
@@ -79,6 +90,19 @@ async fn a_newer_store_is_refused_and_says_which_binary_it_needs() {
         other => panic!("{:?}", other.err()),
     }
     assert!(snapshot(folder.path()) == before);
+}
+
+#[tokio::test]
+async fn a_newer_version_that_is_only_in_the_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    mintaka_core::Backend::close(&*open(&path).unwrap()).await;
+    let newer = run(&path, "UPDATE schema SET version = 1000, min_binary = '77.1.0'");
+    for attempt in [open(&path).map(drop), info(&path).map(drop)] {
+        assert!(matches!(&attempt, Err(Error::Refused(text)) if text.contains("needs Mintaka 77.1.0")), "{attempt:?}");
+    }
+    newer.close().unwrap();
+    assert!(matches!(open(&path).map(drop), Err(Error::Refused(_))));
 }
 
 #[tokio::test]
