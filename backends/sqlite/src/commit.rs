@@ -1,12 +1,18 @@
 //! One durable transaction for a group of batches.
 
-use mintaka_core::{Batch, Error, Outcome, Stamp, judge};
-use rusqlite::OptionalExtension;
+use std::time::{Duration, Instant};
 
-use crate::WRITER;
+use mintaka_core::{Batch, Error, Outcome, Stamp, judge};
+use rusqlite::{ErrorCode, OptionalExtension};
+
 use crate::apply::apply;
-use crate::error::{self, Failure};
+use crate::error::{Failure, store};
 use crate::session::Session;
+use crate::{WRITER, migrations};
+
+/// How long a transaction whose COMMIT failed is looked after, and how often.
+const SETTLES_WITHIN: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Judges the batches and applies them. If the data of one cannot be stored, each is applied by itself.
 ///
@@ -31,8 +37,9 @@ fn transaction(
     work: impl FnOnce(&mut Session, &mut Stamp) -> Result<Vec<Outcome>, Failure>,
 ) -> Result<Vec<Outcome>, Failure> {
     session.begin("BEGIN IMMEDIATE")?;
+    let mut before = 0;
     let worked = stamp(session).and_then(|mut stamp| {
-        let before = stamp.seq;
+        before = stamp.seq;
         let outcomes = work(session, &mut stamp)?;
         if stamp.seq != before {
             let text = "UPDATE writer SET seq = ? WHERE id = ?";
@@ -40,21 +47,68 @@ fn transaction(
         }
         Ok(outcomes)
     });
-    let done = worked.and_then(|outcomes| match session.run("COMMIT") {
-        Ok(()) => Ok(outcomes),
-        Err(error) => Err(Failure::Store(error::of_commit(error))),
-    });
-    if done.is_err() {
-        session.roll_back()?;
+    match worked {
+        Ok(outcomes) => match session.run("COMMIT") {
+            Ok(()) => Ok(outcomes),
+            Err(error) => Err(Failure::Store(of_failed_commit(session, error, before))),
+        },
+        Err(failure) => {
+            // No COMMIT was tried, so nothing of it is ever done; a connection that cannot roll back is given up.
+            session.unusable |= session.roll_back().is_err();
+            Err(failure)
+        }
     }
-    done
 }
 
+/// What it means that a COMMIT failed.
+///
+/// After most errors (a full disk, say) SQLite has not written the mark that makes a transaction whole. When the disk
+/// fails, it may be in the log, and a later recovery would find it: then another transaction is committed in its place,
+/// and with that it is surely not done.
+fn of_failed_commit(session: &mut Session, error: rusqlite::Error, before: i64) -> Error {
+    let on_disk = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+    let error = store(error);
+    if !on_disk && session.roll_back().is_ok() {
+        return error;
+    }
+    let until = Instant::now() + SETTLES_WITHIN;
+    loop {
+        match replaced(session, before) {
+            Ok(true) => return Error::Unavailable(error.to_string()),
+            Err(_) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Ok(false) | Err(_) => {
+                session.unusable = true;
+                return Error::Indeterminate(error.to_string());
+            }
+        }
+    }
+}
+
+/// Commits a transaction in the place of one that failed; false if the stream has gone on since.
+fn replaced(session: &Session, before: i64) -> rusqlite::Result<bool> {
+    session.begin("BEGIN IMMEDIATE")?;
+    let select = "SELECT seq FROM writer WHERE id = ?";
+    let seq: i64 = session.connection.prepare_cached(select)?.query_row([WRITER], |row| row.get(0))?;
+    session.connection.prepare_cached("UPDATE writer SET seq = seq WHERE id = ?")?.execute([WRITER])?;
+    session.run("COMMIT")?;
+    Ok(seq == before)
+}
+
+/// The writer's position. A newer binary may have migrated the store since it was opened: then this one must not write.
 fn stamp(session: &Session) -> Result<Stamp, Failure> {
-    let mut statement = session.connection.prepare_cached("SELECT seq FROM writer WHERE id = ? AND NOT closed")?;
-    let seq: Option<i64> = statement.query_row([WRITER], |row| row.get(0)).optional()?;
-    let seq = seq.ok_or_else(|| Error::Corrupt("the row of the stream writer is missing".into()))?;
-    Ok(Stamp { writer: WRITER, seq })
+    let text = "SELECT seq, (SELECT max(version) FROM schema) FROM writer WHERE id = ? AND NOT closed";
+    let mut statement = session.connection.prepare_cached(text)?;
+    let row: Option<(i64, Option<i64>)> =
+        statement.query_row([WRITER], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match row {
+        Some((seq, Some(version))) if version == migrations::current() => Ok(Stamp { writer: WRITER, seq }),
+        Some((_, Some(version))) => Err(Failure::Store(Error::Refused(format!(
+            "the store was migrated to schema version {version} while it is open, and this binary writes version {}; \
+             stop this process and start the newer Mintaka",
+            migrations::current()
+        )))),
+        _ => Err(Failure::Store(Error::Corrupt("the row of the stream writer, or of the schema, is missing".into()))),
+    }
 }
 
 fn judge_and_apply(session: &mut Session, batches: &[Batch], stamp: &mut Stamp) -> Result<Vec<Outcome>, Failure> {

@@ -39,6 +39,14 @@ pub(crate) fn for_writing(connection: Connection, options: &Options) -> Result<C
     Ok(connection)
 }
 
+/// Closes a connection that may have a transaction open, which is rolled back; the log stays for the next one.
+pub(crate) fn give_up(connection: Connection) {
+    let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    if let Err(error) = kept.and_then(|_| connection.close().map_err(|(_, error)| error)) {
+        tracing::warn!(%error, "a connection could not be closed");
+    }
+}
+
 /// Has the store keep a write-ahead log. SQLite does not wait for other connections here, so this does.
 fn into_wal(connection: &Connection, patience: Duration) -> Result<(), Error> {
     const PAUSE: Duration = Duration::from_millis(5);

@@ -58,9 +58,14 @@ pub(crate) fn store(error: rusqlite::Error) -> Error {
         ErrorCode::SystemIoFailure => {
             Error::Unavailable(format!("the disk of the SQLite file fails; check the system's log ({error})"))
         }
-        ErrorCode::OutOfMemory | ErrorCode::OperationInterrupted | ErrorCode::OperationAborted => {
-            Error::Unavailable(error.to_string())
-        }
+        ErrorCode::OutOfMemory
+        | ErrorCode::OperationInterrupted
+        | ErrorCode::OperationAborted
+        | ErrorCode::FileLockingProtocolFailed
+        | ErrorCode::SchemaChanged
+        | ErrorCode::NoLargeFileSupport
+        | ErrorCode::AuthorizationForStatementDenied => Error::Unavailable(error.to_string()),
+        ErrorCode::InternalMalfunction => Error::Corrupt(error.to_string()),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt(format!(
             "the SQLite file is damaged; restore a backup, or save what is left with `sqlite3 FILE .recover` ({error})"
         )),
@@ -76,13 +81,5 @@ pub(crate) fn store(error: rusqlite::Error) -> Error {
                 Error::Invalid(text)
             }
         }
-    }
-}
-
-/// A failed COMMIT. If the disk failed, the last page may have reached it: nobody knows until the file is read again.
-pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) => Error::Indeterminate(store(error).to_string()),
-        _ => store(error),
     }
 }

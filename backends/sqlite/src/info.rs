@@ -64,7 +64,7 @@ fn version_of(connection: &Connection) -> Result<SchemaRow, Error> {
     row.ok_or_else(|| Error::Corrupt("the store says no version of its schema; restore a backup".into()))
 }
 
-pub(crate) fn of(connection: &Connection, path: &Path, row: SchemaRow) -> Result<Info, Error> {
+fn of(connection: &Connection, path: &Path, row: SchemaRow) -> Result<Info, Error> {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
     let binary_schema_version = migrations::current();
     let tables = if row.version == binary_schema_version { TABLES } else { &[] };
@@ -84,12 +84,7 @@ pub(crate) fn of(connection: &Connection, path: &Path, row: SchemaRow) -> Result
     })
 }
 
-/// As [`info`], on a connection that is open.
-pub(crate) fn of_open(connection: &Connection, path: &Path) -> Result<Info, Error> {
-    of(connection, path, version_of(connection)?)
-}
-
-pub(crate) fn check(connection: &Connection) -> Result<Vec<String>, Error> {
+fn check(connection: &Connection) -> Result<Vec<String>, Error> {
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(store)?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(store)?;
     let mut found = lines.collect::<rusqlite::Result<Vec<_>>>().map_err(store)?;

@@ -3,22 +3,23 @@
 //! ```text
 //!  commit ──► queue ──► writer thread: BEGIN IMMEDIATE, judge, apply, COMMIT ──► one fsync a group
 //!  get of few keys, while nobody writes ─► the writer's connection, on the caller's thread
-//!  get, select … ─► queue ─► reader threads ─► gate ─► one short read transaction each
-//!                                               └─ shut for the instant in which the log is truncated
+//!  get, heads ───► queue ─► reader threads ─┬► gate ─► one short read transaction each
+//!  select … ─────► queue ─► reader threads ─┘   └─ shut for the instant in which the log is truncated
 //! ```
 //!
 //! SQLite lets one transaction write at a time, whichever process it is of, so one row of the table `writer` stamps the
 //! streams of all of them: its position grows in the order of commits, and a cursor has one entry.
 
 mod apply;
-mod at_hand;
 mod codec;
 mod commit;
 mod connection;
 mod error;
+mod files;
 mod gate;
 mod identify;
 mod info;
+mod inline_reader;
 mod migrations;
 mod queue;
 mod read;
@@ -27,6 +28,7 @@ mod session;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,17 +39,22 @@ use mintaka_core::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::at_hand::AtHand;
+use crate::files::Files;
 use crate::gate::Gate;
-use crate::queue::Queue;
-use crate::readers::Readers;
-use crate::session::Session;
+use crate::inline_reader::InlineReader;
+use crate::queue::{Pushed, Queue};
+use crate::readers::{Class, Readers};
+use crate::session::{Session, SharedSession};
 use crate::writer::{Commit, Writer};
 
 pub use info::{Info, info, integrity_check};
 
 /// The id under which stream rows are stamped.
 const WRITER: i64 = 1;
+/// Groups of batches that may wait for the writer. A [`Store`](mintaka_core::Store) sends one at a time.
+const WAITING_COMMITS: usize = 1_000;
+/// More keys than these are read like a query.
+const POINT_KEYS: usize = 200;
 /// The largest row, in bytes as counted by [`Value::size`].
 const MAX_ROW_BYTES: usize = 16 << 20;
 /// The version of this binary.
@@ -67,8 +74,11 @@ pub enum Location {
 pub struct Options {
     /// Whether the folder of a file that does not exist is created, too.
     pub create_folder: bool,
-    /// The most threads that read at a time. They start when they are needed.
+    /// The most threads that answer queries while none waits. They start when they are needed; where reads wait for slow
+    /// ones, up to four times as many.
     pub readers: usize,
+    /// How long a read may take; then it is stopped and is [`Error::Unavailable`].
+    pub read_timeout: Duration,
     /// How long to wait for another process that writes.
     pub busy_timeout: Duration,
     /// Size in bytes from which the write-ahead log is truncated.
@@ -85,6 +95,7 @@ impl Default for Options {
         Options {
             create_folder: false,
             readers: 4,
+            read_timeout: Duration::from_secs(30),
             busy_timeout: Duration::from_secs(5),
             max_log_bytes: 64 << 20,
             durable: true,
@@ -101,8 +112,11 @@ pub struct SqliteStore {
     temporary: bool,
     durable: bool,
     commits: Arc<Queue<Commit>>,
-    at_hand: AtHand,
+    inline: InlineReader,
     readers: Readers,
+    files: Arc<Files>,
+    /// Whether the writer has lost its connection and could not open another.
+    broken: Arc<AtomicBool>,
     /// Resolves when the writer thread has ended.
     ended: Mutex<Option<oneshot::Receiver<()>>>,
     /// Removed with the store.
@@ -126,10 +140,13 @@ impl SqliteStore {
         };
         let connection = migrations::open(&path, &options)?;
         let gate = Arc::new(Gate::default());
-        let session = Session::new(connection, &options);
-        let session = Arc::new(Mutex::new(Some(session)));
-        let writer = Writer::new(session.clone(), &path, &options, gate.clone());
-        let commits = Arc::new(Queue::new());
+        let mut session = Session::new(connection, &options);
+        session.snapshot(|session| session.writers())?; // now the log and its index are there
+        let files = Arc::new(Files::of(&path));
+        let session = SharedSession::new(session);
+        let broken = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(session.clone(), broken.clone(), &path, &options, gate.clone(), files.clone());
+        let commits = Arc::new(Queue::new(WAITING_COMMITS));
         let (ends, ended) = oneshot::channel();
         let thread = WriterThread { queue: commits.clone(), _ends: ends };
         std::thread::Builder::new()
@@ -137,8 +154,10 @@ impl SqliteStore {
             .spawn(move || thread.run(writer))
             .map_err(|e| Error::Unavailable(format!("no thread for writing could be started: {e}")))?;
         Ok(Arc::new(SqliteStore {
-            at_hand: AtHand::new(session),
-            readers: Readers::new(path.clone(), options.clone(), gate),
+            inline: InlineReader::new(session, options.busy_timeout),
+            readers: Readers::new(path.clone(), options.clone(), gate, files.clone()),
+            files,
+            broken,
             path,
             temporary: folder.is_some(),
             durable: options.durable,
@@ -164,18 +183,27 @@ impl SqliteStore {
     /// Facts about the store.
     ///
     /// # Errors
-    /// What a read answers.
+    /// As [`info()`].
     pub async fn info(&self) -> Result<Info, Error> {
-        let path = self.path.clone();
-        self.readers.read(move |session| info::of_open(&session.connection, &path)).await
+        self.inspect(|path| info::info(path)).await
     }
 
     /// What is wrong with the store: nothing, if the list is empty. It reads all of it.
     ///
     /// # Errors
-    /// What a read answers.
+    /// As [`integrity_check()`].
     pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        self.readers.read(|session| info::check(&session.connection)).await
+        self.inspect(|path| info::integrity_check(path)).await
+    }
+
+    /// Reads that take long, on a connection of their own.
+    async fn inspect<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        done.unwrap_or_else(|error| Err(Error::Unavailable(format!("the store could not be read: {error}"))))
     }
 }
 
@@ -215,31 +243,41 @@ impl Backend for SqliteStore {
     }
 
     async fn heads(&self) -> Result<Heads, Error> {
-        let writers = self.readers.read(|session| session.writers()).await?;
+        let writers = self.readers.read(Class::Point, |session| session.writers()).await?;
+        // Whoever asks whether the store is ready asks this.
+        self.files.check()?;
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Error::Unavailable("after a failure, the store could not be opened for writing again".into()));
+        }
         Ok(Heads { now: Time::system(), writers })
     }
 
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
         keys.iter().try_for_each(|key| key.check(table))?;
-        match self.at_hand.get(table, &keys).await {
-            Some(rows) => Ok(rows),
-            None => self.readers.read(move |session| session.get(table, &keys)).await,
+        if let Some(rows) = self.inline.get(table, &keys).await {
+            return Ok(rows);
         }
+        let class = if keys.len() <= POINT_KEYS { Class::Point } else { Class::Query };
+        self.readers.read(class, move |session| session.get(table, &keys)).await
     }
 
     async fn select(&self, query: Query) -> Result<Vec<Row>, Error> {
         query.check()?;
-        self.readers.read(move |session| session.select(&query)).await
+        self.readers.read(Class::Query, move |session| session.select(&query)).await
     }
 
     async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
         aggregate.check()?;
-        self.readers.read(move |session| session.aggregate(&aggregate)).await
+        self.readers.read(Class::Query, move |session| session.aggregate(&aggregate)).await
     }
 
     async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
         let (reply, answer) = oneshot::channel();
-        self.commits.push(Commit { batches, reply }).map_err(|_| Error::Closed)?;
+        match self.commits.push(Commit { batches, reply }) {
+            Pushed::Waiting { .. } => {}
+            Pushed::Full(_) => return Err(Error::Unavailable("too many writes are waiting; try again".into())),
+            Pushed::Closed(_) => return Err(Error::Closed),
+        }
         answer.await.unwrap_or_else(|_| Err(Error::Indeterminate("the writer stopped before it answered".into())))
     }
 

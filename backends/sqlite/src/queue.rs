@@ -4,10 +4,21 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Unbounded: what waits is bounded by the callers, each of which waits for its answer.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    most: usize,
+}
+
+/// What became of an item that was to be queued.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed<T> {
+    /// It waits; so many threads were waiting for more than what is queued.
+    Waiting { spare: usize },
+    /// As many as may wait do; here it is again.
+    Full(T),
+    /// The queue is closed; here it is again.
+    Closed(T),
 }
 
 struct State<T> {
@@ -27,8 +38,10 @@ pub(crate) enum Next<T> {
 }
 
 impl<T> Queue<T> {
-    pub fn new() -> Queue<T> {
+    /// An empty queue, in which at most so many items wait.
+    pub fn new(most: usize) -> Queue<T> {
         Queue {
+            most,
             state: Mutex::new(State { items: VecDeque::new(), waiting: 0, closed: false }),
             changed: Condvar::new(),
         }
@@ -39,18 +52,20 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends an item and says how many threads were waiting for more than what is queued; gives the item back if
-    /// the queue is closed.
-    pub fn push(&self, item: T) -> Result<usize, T> {
+    /// Appends an item.
+    pub fn push(&self, item: T) -> Pushed<T> {
         let mut state = self.state();
         if state.closed {
-            return Err(item);
+            return Pushed::Closed(item);
+        }
+        if state.items.len() >= self.most {
+            return Pushed::Full(item);
         }
         state.items.push_back(item);
         let spare = (state.waiting + 1).saturating_sub(state.items.len());
         drop(state);
         self.changed.notify_one();
-        Ok(spare)
+        Pushed::Waiting { spare }
     }
 
     /// The next item, waiting for at most so long.
@@ -96,17 +111,24 @@ mod tests {
 
     #[test]
     fn a_closed_queue_hands_out_what_it_has_and_takes_no_more() {
-        let queue = Queue::new();
-        assert!(queue.push(1).is_ok());
+        let queue = Queue::new(5);
+        assert_eq!(queue.push(1), Pushed::Waiting { spare: 0 });
         queue.close();
-        assert_eq!(queue.push(2), Err(2));
+        assert_eq!(queue.push(2), Pushed::Closed(2));
         assert!(matches!(queue.next(Duration::ZERO), Next::Item(1)));
         assert!(matches!(queue.next(Duration::ZERO), Next::Closed));
     }
 
     #[test]
+    fn a_full_queue_gives_the_item_back() {
+        let queue = Queue::new(1);
+        queue.push(1);
+        assert_eq!(queue.push(2), Pushed::Full(2));
+    }
+
+    #[test]
     fn nothing_in_time_is_idle() {
-        let queue: Queue<()> = Queue::new();
+        let queue: Queue<()> = Queue::new(1);
         assert!(matches!(queue.next(Duration::from_millis(1)), Next::Idle));
     }
 }

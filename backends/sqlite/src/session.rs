@@ -1,6 +1,7 @@
 //! A connection with its prepared statements.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use mintaka_core::{Error, Key, Row, Rows, Table};
@@ -10,20 +11,48 @@ use rusqlite::Connection;
 use crate::error::store;
 use crate::{Options, codec};
 
-/// One that several threads use in turn; `None` once it is closed.
-pub(crate) type SharedSession = Arc<Mutex<Option<Session>>>;
+/// A session that several threads use in turn; `None` while it is closed. Whoever panicked with it left an open
+/// transaction at most, which the next one ends.
+#[derive(Clone)]
+pub(crate) struct SharedSession(Arc<Shared>);
 
-/// Waits for a shared session. Whoever panicked with it left an open transaction at most, which the next one ends.
-pub(crate) fn lock(session: &SharedSession) -> MutexGuard<'_, Option<Session>> {
-    session.lock().unwrap_or_else(PoisonError::into_inner)
+struct Shared {
+    session: Mutex<Option<Session>>,
+    /// Whether the writer waits for it.
+    wanted: AtomicBool,
 }
 
-/// As [`lock`], but `None` while another thread has it.
-pub(crate) fn lock_if_free(session: &SharedSession) -> Option<MutexGuard<'_, Option<Session>>> {
-    match session.try_lock() {
-        Ok(session) => Some(session),
-        Err(TryLockError::Poisoned(session)) => Some(session.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
+impl SharedSession {
+    pub fn new(session: Session) -> SharedSession {
+        SharedSession(Arc::new(Shared { session: Mutex::new(Some(session)), wanted: AtomicBool::new(false) }))
+    }
+
+    /// Waits for it, and goes before everybody else.
+    pub fn lock_for_writing(&self) -> MutexGuard<'_, Option<Session>> {
+        self.set_wanted(true);
+        let session = self.0.session.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set_wanted(false);
+        session
+    }
+
+    /// The session, unless another thread has it or the writer waits for it.
+    pub fn lock_if_free(&self) -> Option<MutexGuard<'_, Option<Session>>> {
+        if self.is_wanted() {
+            return None;
+        }
+        match self.0.session.try_lock() {
+            Ok(session) => Some(session),
+            Err(TryLockError::Poisoned(session)) => Some(session.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_wanted(&self, wanted: bool) {
+        self.0.wanted.store(wanted, Ordering::Relaxed);
     }
 }
 
@@ -33,11 +62,13 @@ pub(crate) struct Session {
     statements: HashMap<&'static str, Statements>,
     /// As [`Options::narrow_below`].
     pub narrow_below: u64,
+    /// Whether nobody knows any more what its transaction is: it must be closed.
+    pub unusable: bool,
 }
 
 impl Session {
     pub fn new(connection: Connection, options: &Options) -> Session {
-        Session { connection, statements: HashMap::new(), narrow_below: options.narrow_below }
+        Session { connection, statements: HashMap::new(), narrow_below: options.narrow_below, unusable: false }
     }
 
     /// The fixed statements of a table, built when they are first needed.
@@ -66,8 +97,8 @@ impl Session {
     pub fn snapshot<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         self.begin("BEGIN").map_err(store)?;
         let result = work(self);
-        self.roll_back().map_err(store)?;
-        result
+        let rolled_back = self.roll_back().map_err(store);
+        result.and_then(|value| rolled_back.map(|()| value))
     }
 
     /// The rows of some keys, inside a transaction.

@@ -159,7 +159,7 @@ fn many_that_open_an_empty_path_at_once_share_one_store() {
         let start = std::sync::Barrier::new(8);
         let one = || {
             start.wait();
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let store = open(&path).unwrap();
                 write(&store, 1).await;
@@ -170,7 +170,7 @@ fn many_that_open_an_empty_path_at_once_share_one_store() {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for store in stores {
             assert_eq!(runtime.block_on(rows(&store)), [[Value::Int(8)]], "every handle sees every row");
         }
@@ -178,4 +178,41 @@ fn many_that_open_an_empty_path_at_once_share_one_store() {
         let known = ["store.db", "store.db-wal", "store.db-shm"];
         assert!(names.iter().all(|name| known.iter().any(|known| name == known)), "{names:?}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_written_into_files_that_were_deleted_or_replaced() {
+    for lost in ["store.db", "store.db-wal", "store.db-shm"] {
+        for replaced in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = open(&folder.path().join("store.db")).unwrap();
+            write(&store, 1).await;
+            let (file, aside) = (folder.path().join(lost), folder.path().join("aside"));
+            std::fs::rename(&file, &aside).unwrap();
+            if replaced {
+                std::fs::copy(&aside, &file).unwrap();
+            }
+            let refused = store.commit(vec![Batch::new()].into()).await;
+            assert!(matches!(&refused, Err(Error::Unavailable(text)) if text.contains(lost)), "{lost}: {refused:?}");
+            assert!(matches!(store.heads().await, Err(Error::Unavailable(_))), "{lost}: not ready");
+            // Once the very same file is back, nothing is lost.
+            std::fs::rename(&aside, &file).unwrap();
+            write(&store, 1).await;
+            assert_eq!(rows(&store).await, [[Value::Int(2)]]);
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_a_newer_binary_migrates_while_it_is_open_is_written_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path).unwrap();
+    write(&store, 1).await;
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer.execute_batch("UPDATE schema SET version = version + 1").unwrap();
+    let refused = store.commit(vec![Batch::new()].into()).await;
+    assert!(matches!(&refused, Err(Error::Refused(text)) if text.contains("start the newer Mintaka")), "{refused:?}");
+    assert_eq!(rows(&store).await, [[Value::Int(1)]]);
 }
