@@ -18,7 +18,7 @@ macro_rules! clauses {
 
 clauses! {
     "K1" "What a backend says of itself does not change while it is open."
-    "K2" "A row larger than the stated limit fails its batch alone; one below it is taken."
+    "K2" "A row larger than `MAX_ROW_BYTES` fails its batch alone, as `TooLarge`; one below it is taken."
     "K3" "After it was closed, a store answers every call with `Closed`."
     "K4" "A backend that promises durability can be closed and opened again."
 
@@ -63,6 +63,7 @@ clauses! {
     "A6" "Least, greatest and distinct values leave out null."
     "A7" "Lines are ordered as asked, then by all groups ascending, null first; the limit counts lines."
     "A8" "A malformed aggregate is `Invalid`."
+    "A9" "A sum of more than 64 bits is `Invalid`."
 
     "C1" "A batch is applied as a whole or not at all."
     "C2" "Batches of a commit are judged in order, each against the store with the ones before it applied."
@@ -70,7 +71,7 @@ clauses! {
     "C4" "Ops are applied in order, each sees the ones before it."
     "C5" "A version guard holds if the row exists and has that version."
     "C6" "A presence guard holds if the row exists, and leaves its version alone."
-    "C7" "An absence guard holds if no row has the key."
+    "C7" "A value that is searched by and longer than `MAX_KEY_BYTES` fails its batch alone, as `TooLarge`."
     "C8" "A conflict names the part that failed, and carries the row in the way as it is then."
     "C9" "An insert makes a row of version 1; a row with its primary or unique key is in its way."
     "C10" "An insert that skips names the row it found."

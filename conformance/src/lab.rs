@@ -53,7 +53,7 @@ impl Lab {
     /// What the store answers.
     pub async fn commit_all(&self, batches: Vec<Batch>) -> Result<Vec<Outcome>, Error> {
         let sent = batches.len();
-        let outcomes = self.backend.commit(batches.into()).await?;
+        let outcomes = self.backend.commit(batches.into()).await?.outcomes;
         assert_eq!(outcomes.len(), sent, "one outcome per batch");
         Ok(outcomes)
     }

@@ -9,8 +9,8 @@ use libtest_mimic::{Arguments, Trial};
 use mintaka_conformance::{Provision, cases, in_process, model, run_case};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{
-    Aggregate, Backend, Batches, Caps, Error, Heads, Key, Ordered, Outcome, Query, Row, Rows, Stamp, Table, Time,
-    Value, Write, judge,
+    Aggregate, Backend, Batches, Caps, CommitAnswer, Error, Head, Heads, Key, Ordered, Query, Row, Rows, Stamp, Table,
+    Time, Value, Write, judge,
 };
 
 /// Rows by table and primary key. It applies what the judge decides and evaluates no query.
@@ -114,7 +114,10 @@ impl Backend for Judged {
     }
 
     async fn heads(&self) -> Result<Heads, Error> {
-        Ok(Heads { now: Time::system(), writers: vec![(WRITER, self.state().seq)] })
+        Ok(Heads {
+            now: Time::system(),
+            writers: vec![Head { writer: WRITER, position: self.state().seq, closed: false }],
+        })
     }
 
     async fn get(&self, table: &'static Table, keys: Vec<Key>) -> Result<Vec<Option<Row>>, Error> {
@@ -137,18 +140,18 @@ impl Backend for Judged {
         self.copy(aggregate.table).await?.aggregate(aggregate).await
     }
 
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let mut state = self.state();
         let mut stamp = Stamp { writer: WRITER, seq: state.seq };
         let (outcomes, writes) = judge(&batches, &mut &*state, &mut stamp)?;
         state.seq = stamp.seq;
         for write in writes {
+            let (Write::Insert(table, _) | Write::Update { table, .. } | Write::Delete(table, ..)) = &write;
+            let table = *table;
             state.write(write);
+            state.check_unique(table); // after each write, as an engine checks it
         }
-        for table in batches.iter().flat_map(|batch| &batch.ops).map(mintaka_core::Op::table) {
-            state.check_unique(table);
-        }
-        Ok(outcomes)
+        Ok(CommitAnswer { now: Time::system(), outcomes })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The contract between the server and its storage: six methods.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::batch::{Batches, Key, Outcome};
@@ -15,8 +17,9 @@ pub struct Caps {
     pub durability: Durability,
     /// Whether several processes may have the store open for writing.
     pub many_processes: bool,
-    /// The largest row it takes, in bytes as counted by [`Value::size`](crate::Value::size).
-    pub max_row_bytes: usize,
+    /// How many calls of [`commit`](Backend::commit) one process should have under way at a time: 1 where there is one
+    /// writer. More is allowed, and waits.
+    pub writers: usize,
 }
 
 /// What survives once a commit has been answered.
@@ -33,8 +36,35 @@ pub enum Durability {
 pub struct Heads {
     /// The store's clock. For an embedded store, the clock of this process.
     pub now: Time,
-    /// Every writer that has not been retired, with the position of its last committed stream row (0 if none).
-    pub writers: Vec<(i64, i64)>,
+    /// Every writer there ever was.
+    pub writers: Vec<Head>,
+}
+
+impl Heads {
+    /// How far each writer has got.
+    pub fn positions(&self) -> BTreeMap<i64, i64> {
+        self.writers.iter().map(|head| (head.writer, head.position)).collect()
+    }
+}
+
+/// How far a stream writer has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its id.
+    pub writer: i64,
+    /// The position of its last committed stream row, 0 if there is none.
+    pub position: i64,
+    /// Whether it was retired: it writes no more, so its position stays. What it wrote may still have to be read.
+    pub closed: bool,
+}
+
+/// What a backend answers to a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommitAnswer {
+    /// The store's clock, some time between the call and the answer.
+    pub now: Time,
+    /// One per batch, in their order.
+    pub outcomes: Vec<Outcome>,
 }
 
 /// All that a storage backend implements.
@@ -88,17 +118,18 @@ pub trait Backend: Send + Sync + 'static {
     /// [`Error::Invalid`] for an aggregate that [`Aggregate::check`] refuses.
     async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error>;
 
-    /// Applies batches in order, each all or nothing, all in one durable transaction; one outcome per batch.
+    /// Applies batches in order, each all or nothing and durable when answered; one outcome per batch.
     ///
-    /// A batch that fails does not disturb the others. When the call returns `Ok`, every committed batch is as durable
-    /// as [`Caps::durability`] says. When it returns an error, no batch was applied, except for
-    /// [`Error::Indeterminate`], where all or none of those that would have been committed were.
+    /// Usually they share one transaction. A batch that fails does not disturb the others; one that had to be put off or
+    /// run alone may be [`Outcome::Failed`] with [`Error::Unavailable`] or [`Error::Indeterminate`]. When the call returns
+    /// `Ok`, every committed batch is as durable as [`Caps::durability`] says. When it returns an error, no batch was
+    /// applied, except for [`Error::Indeterminate`]: then each may have been, as a whole.
     ///
     /// The caller has checked the batches ([`Batch::check`](crate::Batch::check)). One that is malformed all the same
     /// is never applied, nor in part: it is an [`Outcome::Failed`], or the call is [`Error::Invalid`].
     ///
     /// Rows of a stream get this backend's writer id and the writer's next position, in order of batches and ops.
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error>;
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error>;
 
     /// Stops: waits for commits under way, refuses later calls with [`Error::Closed`].
     async fn close(&self) {}

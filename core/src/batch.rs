@@ -218,14 +218,15 @@ fn own(column: &Col, table: &Table) -> Result<(), Error> {
 }
 
 /// What must hold of the store for a batch to be applied.
+///
+/// There is no guard on absence: what is not there cannot be locked. Insert the row, with
+/// [`OnExists::Conflict`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Guard {
     /// The row exists and has this version.
     Version(&'static Table, Key, i64),
     /// The row exists. Does not bump its version.
     Present(&'static Table, Key),
-    /// No row has this key.
-    Absent(&'static Table, Key),
 }
 
 /// What an insert does when a row has its primary or unique key.
@@ -374,9 +375,7 @@ impl Batch {
         }
         for guard in &self.guards {
             match guard {
-                Guard::Version(table, key, _) | Guard::Present(table, key) | Guard::Absent(table, key) => {
-                    key.check(table)?
-                }
+                Guard::Version(table, key, _) | Guard::Present(table, key) => key.check(table)?,
             }
         }
         for (n, op) in self.ops.iter().enumerate() {

@@ -18,6 +18,9 @@ pub enum Error {
     /// The call is malformed: a fault of the caller, the same on every backend.
     #[error("invalid storage call: {0}")]
     Invalid(String),
+    /// A value is too large for a row, or too long to be indexed; the text names it. The same on every backend.
+    #[error("{0}")]
+    TooLarge(String),
     /// The backend cannot do this at all.
     #[error("not supported by this storage: {0}")]
     Unsupported(String),

@@ -2,6 +2,9 @@
 
 use crate::{Col, Error, Kind, Value};
 
+/// The longest text of a text match, in bytes: SQLite's limit.
+pub const MAX_PATTERN_BYTES: usize = 50_000;
+
 /// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cmp {
@@ -163,7 +166,13 @@ impl Filter {
                 values.iter().try_for_each(|v| comparable_with(c, v))
             }
             Filter::IsNull(c) => own(c),
-            Filter::Like(columns, _) | Filter::Contains(columns, _) => {
+            Filter::Like(columns, pattern) | Filter::Contains(columns, pattern) => {
+                if pattern.len() > MAX_PATTERN_BYTES {
+                    return Err(Error::Invalid(format!(
+                        "a text match of {} bytes; the most is {MAX_PATTERN_BYTES}",
+                        pattern.len()
+                    )));
+                }
                 if columns.is_empty() {
                     return Err(Error::Invalid("a text match needs a column".into()));
                 }

@@ -1,11 +1,15 @@
 //! Decides batches against rows, in memory: what each comes to, and the net writes. Pure, and written once.
 
+mod order;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::batch::{Batch, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part};
 use crate::value::Ordered;
 use crate::{Error, Row, Table, Value};
+
+use order::Rewrite;
 
 /// Where the judge finds the rows that batches name.
 pub trait Rows {
@@ -187,11 +191,14 @@ enum Verdict {
 
 /// Judges batches in order.
 ///
-/// Returns one outcome per batch and the net writes of those that are committed, deletes first (so that a unique key
-/// that moves from one row to another is free when it is taken), then updates, then inserts, each by table and key.
+/// Returns one outcome per batch and the net writes of those that are committed. Any engine can apply these one by one
+/// without a unique key being taken twice in between: deletes come first, then updates, a key being given up before it is
+/// taken, then inserts. Where rows trade their keys in a circle, one of them gets another key meanwhile, by an update of
+/// its own.
 ///
 /// # Errors
-/// What `rows` answers. A batch that is malformed, or refers to an op that made no row, is [`Outcome::Failed`].
+/// What `rows` answers. A batch that is malformed, too large, or refers to an op that made no row, is
+/// [`Outcome::Failed`].
 pub fn judge(batches: &[Batch], rows: &mut dyn Rows, stamp: &mut Stamp) -> Result<(Vec<Outcome>, Vec<Write>), Error> {
     let mut overlay = Overlay { rows, slots: BTreeMap::new(), unique: BTreeMap::new(), undo: Vec::new() };
     let mut outcomes = Vec::with_capacity(batches.len());
@@ -209,7 +216,7 @@ pub fn judge(batches: &[Batch], rows: &mut dyn Rows, stamp: &mut Stamp) -> Resul
                 match other {
                     Ok(Verdict::Repeated(row)) => Outcome::Repeated(row),
                     Ok(Verdict::Conflict(conflict)) => Outcome::Conflict(conflict),
-                    Err(Error::Invalid(why)) => Outcome::Failed(Error::Invalid(why)),
+                    Err(error @ (Error::Invalid(_) | Error::TooLarge(_))) => Outcome::Failed(error),
                     Err(error) => return Err(error),
                     Ok(Verdict::Committed(_)) => continue,
                 }
@@ -227,13 +234,12 @@ fn judge_one(batch: &Batch, overlay: &mut Overlay<'_>, stamp: &mut Stamp) -> Res
     }
     for (n, guard) in batch.guards.iter().enumerate() {
         let (table, key) = match guard {
-            Guard::Version(table, key, _) | Guard::Present(table, key) | Guard::Absent(table, key) => (*table, key),
+            Guard::Version(table, key, _) | Guard::Present(table, key) => (*table, key),
         };
         let row = overlay.find(table, key)?;
         let holds = match guard {
             Guard::Version(_, _, version) => row.as_ref().is_some_and(|r| r.version == *version),
             Guard::Present(..) => row.is_some(),
-            Guard::Absent(..) => row.is_none(),
         };
         if !holds {
             return Ok(Verdict::Conflict(Conflict { part: Part::Guard(n), table, row }));
@@ -263,6 +269,7 @@ fn insert(
         values[writer] = Value::Int(stamp.writer);
         values[seq] = Value::Int(stamp.seq);
     }
+    table.check_size(&values)?;
     let key = table.key_of(&values);
     overlay.put(table, &key, Some(Row { version: 1, values }))?;
     Ok(Done { applied: true, inserted: true, key: Some(key) })
@@ -333,6 +340,7 @@ fn change(
     for (ordinal, value) in wanted.on(&row.values) {
         row.values[ordinal] = resolve_one(&value, done)?;
     }
+    table.check_size(&row.values)?;
     if let Some(new) = table.unique_of(&row.values)
         && unique.as_ref() != Some(&new)
         && let Some(other) = overlay.find(table, &Key::Unique(new))?
@@ -368,25 +376,9 @@ fn net(slots: BTreeMap<Id, Slot>) -> Vec<Write> {
         match (slot.before, slot.now) {
             (None, Some(row)) => inserts.push(Write::Insert(slot.table, row)),
             (Some(row), None) => deletes.push(Write::Delete(slot.table, slot.table.key_of(&row.values), row)),
-            (Some(old), Some(row)) if old != row => {
-                let columns = row
-                    .values
-                    .iter()
-                    .enumerate()
-                    .filter(|&(i, v)| *v != old.values[i])
-                    .map(|(i, v)| (i, v.clone()))
-                    .collect();
-                updates.push(Write::Update {
-                    table: slot.table,
-                    key: slot.table.key_of(&row.values),
-                    version: row.version,
-                    columns,
-                    row,
-                    old,
-                });
-            }
+            (Some(old), Some(row)) if old != row => updates.push(Rewrite { table: slot.table, old, row }),
             _ => {}
         }
     }
-    deletes.into_iter().chain(updates).chain(inserts).collect()
+    deletes.into_iter().chain(order::applicable(updates)).chain(inserts).collect()
 }

@@ -10,6 +10,7 @@ mod backend;
 mod batch;
 mod clock;
 mod error;
+pub mod eval;
 mod filter;
 mod judge;
 mod layer;
@@ -23,21 +24,21 @@ mod store;
 mod time;
 mod value;
 
-pub use backend::{Backend, Caps, Durability, Heads};
+pub use backend::{Backend, Caps, CommitAnswer, Durability, Head, Heads};
 pub use batch::{
     Batch, Batches, Change, Condition, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part, Sum, plus,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::Error;
-pub use filter::{Cmp, Filter};
+pub use filter::{Cmp, Filter, MAX_PATTERN_BYTES};
 pub use judge::{Rows, Stamp, Write, judge};
-pub use layer::Layer;
+pub use layer::{Answer, Call, Layer};
 pub use like::is_like;
 pub use query::{Aggregate, Direction, Each, Group, Measure, Query};
 #[doc(hidden)]
 pub use record::column_name;
 pub use record::{Record, Versioned};
-pub use schema::{Col, ColumnDef, Index, Row, Table};
+pub use schema::{Col, ColumnDef, Index, MAX_KEY_BYTES, MAX_ROW_BYTES, Row, Table};
 pub use store::Store;
 pub use time::Time;
 pub use value::{Field, Json, Kind, Ordered, Tags, TextEnum, Value};

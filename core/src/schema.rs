@@ -4,6 +4,13 @@ use std::fmt;
 
 use crate::{Error, Kind, Value};
 
+/// The largest row that any backend takes, in bytes as counted by [`Value::size`].
+pub const MAX_ROW_BYTES: usize = 16 << 20;
+
+/// The longest entry of a key or an index that any backend takes, in bytes of its texts and of 16 for each other value.
+/// PostgreSQL's B-tree ends at 2,704 bytes, its own header included.
+pub const MAX_KEY_BYTES: usize = 2_560;
+
 /// A table. Made by [`record!`](crate::record); compared by name.
 #[derive(Debug)]
 pub struct Table {
@@ -128,6 +135,38 @@ impl Table {
             None if value.is_null() && column.nullable => Ok(()),
             _ => Err(Error::Invalid(format!("{}.{} cannot hold {value:?}", self.name, column.name))),
         }
+    }
+
+    /// Checks that a row is no larger than a row or an entry of an index may be.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], which names the value.
+    pub fn check_size(&self, values: &[Value]) -> Result<(), Error> {
+        let bytes: usize = values.iter().map(Value::size).sum();
+        if bytes <= MAX_KEY_BYTES {
+            return Ok(()); // as no entry holds more than its row
+        }
+        let name = |ordinal: usize| format!("{}.{}", self.name, self.columns[ordinal].name);
+        let largest = |ordinals: &mut dyn Iterator<Item = usize>| {
+            ordinals.max_by_key(|&ordinal| values[ordinal].size()).map_or(String::new(), name)
+        };
+        if bytes > MAX_ROW_BYTES {
+            return Err(Error::TooLarge(format!(
+                "{} is too large: its row would have {bytes} bytes, the most is {MAX_ROW_BYTES}",
+                largest(&mut (0..values.len()))
+            )));
+        }
+        let tree = |columns: &'static [usize]| columns.iter().chain(self.key).copied();
+        for columns in [self.key].into_iter().chain(self.unique).chain(self.indexes.iter().map(|index| index.columns)) {
+            let bytes: usize = tree(columns).map(|ordinal| values[ordinal].key_size()).sum();
+            if bytes > MAX_KEY_BYTES {
+                return Err(Error::TooLarge(format!(
+                    "{} is too long: what is searched by may have at most about {MAX_KEY_BYTES} bytes",
+                    largest(&mut tree(columns))
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Checks a full row.

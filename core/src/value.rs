@@ -119,6 +119,15 @@ impl Value {
         }
     }
 
+    /// Bytes that it takes in an entry of an index; of tags, which have an entry each, the longest.
+    pub(crate) fn key_size(&self) -> usize {
+        match self {
+            Value::Text(text) => text.len(),
+            Value::Tags(tags) => tags.iter().map(String::len).max().unwrap_or(0),
+            _ => 16,
+        }
+    }
+
     /// Rough size in memory, in bytes, for the bounds of queues.
     pub fn size(&self) -> usize {
         16 + match self {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Flow, StateType};
 use mintaka_core::{
-    Aggregate, Backend, Batch, Batches, Error, Json, Key, Layer, Outcome, Query, Row, Store, Table, Tags, Value,
+    Aggregate, Backend, Batch, Batches, CommitAnswer, Error, Json, Key, Layer, Query, Row, Store, Table, Tags, Value,
 };
 use mintaka_orchestration::ops::{NewFlowRun, create_flow_run, set_flow_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
@@ -39,7 +39,7 @@ impl Layer for Counted {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.backend.aggregate(aggregate).await
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.backend.commit(batches).await
     }

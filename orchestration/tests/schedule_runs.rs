@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Timelike;
 use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRunState, StateType, deployment_schedule};
-use mintaka_core::{Backend, Batch, Batches, Change, Error, Json, Key, Layer, Outcome, Store, Time};
+use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Store, Time};
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
@@ -176,7 +176,7 @@ impl Layer for Interfering {
     fn inner(&self) -> &dyn Backend {
         &*self.inner
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let edits = std::mem::take(&mut *self.edits.lock().unwrap());
         if !edits.is_empty() {
             self.inner.commit(edits.into()).await?;

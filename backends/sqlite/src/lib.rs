@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::{
-    Aggregate, Backend, Batches, Caps, Durability, Error, Heads, Key, Outcome, Query, Row, Table, Time, Value,
+    Aggregate, Backend, Batches, Caps, CommitAnswer, Durability, Error, Heads, Key, Query, Row, Table, Time, Value,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -55,8 +55,6 @@ const WRITER: i64 = 1;
 const WAITING_COMMITS: usize = 1_000;
 /// More keys than these are read like a query.
 const POINT_KEYS: usize = 200;
-/// The largest row, in bytes as counted by [`Value::size`].
-const MAX_ROW_BYTES: usize = 16 << 20;
 /// The version of this binary.
 const BINARY_VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -185,7 +183,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`info()`].
     pub async fn info(&self) -> Result<Info, Error> {
-        self.inspect(|path| info::info(path)).await
+        self.inspect(info::info).await
     }
 
     /// What is wrong with the store: nothing, if the list is empty. It reads all of it.
@@ -193,7 +191,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`integrity_check()`].
     pub async fn integrity_check(&self) -> Result<Vec<String>, Error> {
-        self.inspect(|path| info::integrity_check(path)).await
+        self.inspect(info::integrity_check).await
     }
 
     /// Reads that take long, on a connection of their own.
@@ -238,7 +236,7 @@ impl Backend for SqliteStore {
             name: "sqlite",
             durability: if self.durable { Durability::Power } else { Durability::Process },
             many_processes: !self.temporary,
-            max_row_bytes: MAX_ROW_BYTES,
+            writers: 1,
         }
     }
 
@@ -271,7 +269,7 @@ impl Backend for SqliteStore {
         self.readers.read(Class::Query, move |session| session.aggregate(&aggregate)).await
     }
 
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let (reply, answer) = oneshot::channel();
         match self.commits.push(Commit { batches, reply }) {
             Pushed::Waiting { .. } => {}

@@ -1,6 +1,6 @@
 //! Reads of a session: queries, aggregates and positions.
 
-use mintaka_core::{Aggregate, Error, Query, Row, Value};
+use mintaka_core::{Aggregate, Error, Head, Query, Row, Value};
 use mintaka_sqlkit::{Select, Sqlite, aggregate, plan, select};
 
 use crate::codec;
@@ -32,11 +32,13 @@ impl Session {
         self.values(&aggregate(&Sqlite, asked))
     }
 
-    /// The positions of the stream writers.
-    pub fn writers(&mut self) -> Result<Vec<(i64, i64)>, Error> {
+    /// How far the stream writers have got.
+    pub fn writers(&mut self) -> Result<Vec<Head>, Error> {
         let mut statement =
-            self.connection.prepare_cached("SELECT id, seq FROM writer WHERE NOT closed ORDER BY id").map_err(store)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(store)?;
+            self.connection.prepare_cached("SELECT id, seq, closed FROM writer ORDER BY id").map_err(store)?;
+        let head =
+            |row: &rusqlite::Row<'_>| Ok(Head { writer: row.get(0)?, position: row.get(1)?, closed: row.get(2)? });
+        let rows = statement.query_map([], head).map_err(store)?;
         rows.collect::<rusqlite::Result<_>>().map_err(store)
     }
 

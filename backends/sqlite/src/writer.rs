@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mintaka_core::{Batches, Error, Outcome};
+use mintaka_core::{Batches, CommitAnswer, Error, Time};
 use tokio::sync::oneshot;
 
 use crate::commit::commit;
@@ -30,7 +30,7 @@ const REOPENS_EVERY: Duration = Duration::from_secs(1);
 /// A group of batches and who waits for it.
 pub(crate) struct Commit {
     pub batches: Batches,
-    pub reply: oneshot::Sender<Result<Vec<Outcome>, Error>>,
+    pub reply: oneshot::Sender<Result<CommitAnswer, Error>>,
 }
 
 pub(crate) struct Writer {
@@ -71,7 +71,8 @@ impl Writer {
             match queue.next(patience) {
                 Next::Item(Commit { batches, reply }) => {
                     let result = self.files.check().and_then(|()| self.with_session(|s| commit(s, &batches)));
-                    let _ = reply.send(result); // who waited may have gone
+                    let answer = result.map(|outcomes| CommitAnswer { now: Time::system(), outcomes });
+                    let _ = reply.send(answer); // who waited may have gone
                     self.bound_log();
                     rested = false;
                 }
@@ -189,7 +190,7 @@ mod tests {
             panic!("on purpose");
         });
         assert!(matches!(broke, Err(Error::Indeterminate(_))), "{broke:?}");
-        assert_eq!(store.heads().await.unwrap().writers, [(1, 0)]);
+        assert_eq!(store.heads().await.unwrap().positions(), [(1, 0)].into());
         store.commit(vec![Batch::new()].into()).await.unwrap();
     }
 

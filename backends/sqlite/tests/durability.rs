@@ -44,7 +44,7 @@ fn a_log(message: &str) -> Log {
 }
 
 async fn commit(store: &SqliteStore, batches: Vec<Batch>) -> Vec<Outcome> {
-    store.commit(batches.into()).await.unwrap()
+    store.commit(batches.into()).await.unwrap().outcomes
 }
 
 async fn flow_named(store: &SqliteStore, name: &str) -> Option<mintaka_core::Row> {
@@ -65,7 +65,7 @@ async fn what_was_committed_is_there_after_reopening() {
     let store = open(&path);
     let row = flow_named(&store, "kept").await.unwrap();
     assert_eq!((row.version, row.values), (1, kept.into_values()));
-    assert_eq!(store.heads().await.unwrap().writers, [(1, 1)], "the stream goes on where it was");
+    assert_eq!(store.heads().await.unwrap().positions(), [(1, 1)].into(), "the stream goes on where it was");
     let info = store.info().await.unwrap();
     assert_eq!(info.rows.len(), TABLES.len());
     assert!(info.rows.contains(&("flow", 1)) && info.rows.contains(&("log", 1)), "{info:?}");
@@ -87,7 +87,7 @@ async fn a_batch_that_cannot_be_stored_fails_alone() {
     )
     .await;
     assert!(matches!(outcomes[0], Outcome::Committed { stream: Some((_, 1)), .. }), "{:?}", outcomes[0]);
-    assert!(matches!(outcomes[1], Outcome::Failed(Error::Invalid(_))), "{:?}", outcomes[1]);
+    assert!(matches!(outcomes[1], Outcome::Failed(Error::TooLarge(_))), "{:?}", outcomes[1]);
     assert!(matches!(outcomes[2], Outcome::Committed { stream: Some((_, 2)), .. }), "{:?}", outcomes[2]);
     for (name, there) in [("first", true), ("huge", false), ("last", true)] {
         assert_eq!(flow_named(&store, name).await.is_some(), there, "{name}");

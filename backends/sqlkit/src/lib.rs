@@ -29,7 +29,7 @@ pub use path::Path;
 pub use plan::{Plan, plan};
 pub use select::{Select, select};
 pub use text::quoted;
-pub use writes::{Parked, Statements, TagTable, find_text, parked, update_text};
+pub use writes::{Statements, TagTable, find_text, update_text};
 
 /// The column that holds [`Row::version`](mintaka_core::Row::version); a table may have a `version` of its own.
 pub const ROW_VERSION: &str = "row_version";

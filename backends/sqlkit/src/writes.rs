@@ -1,8 +1,8 @@
-//! Row writes: the statements of a table, its tag entries, and unique keys that change hands.
+//! Row writes: the statements of a table, and its tag entries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use mintaka_core::{Col, Index, Kind, Table, Value, Write};
+use mintaka_core::{Col, Index, Kind, Table, Value};
 
 use crate::text::{list, quoted};
 use crate::{Dialect, ROW_VERSION};
@@ -132,32 +132,4 @@ impl TagTable {
             _ => BTreeSet::new(),
         }
     }
-}
-
-/// A row whose unique key is moved out of the way before any row takes its new one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parked {
-    /// Position of the update among the writes. The update itself must then set this column, too.
-    pub write: usize,
-    /// Ordinal of a text column of the unique key.
-    pub column: usize,
-    /// What it holds meanwhile.
-    pub value: Value,
-}
-
-/// The updates that must be parked: engines check a unique key row by row, and two rows of one table may trade theirs.
-pub fn parked(writes: &[Write]) -> Vec<Parked> {
-    let mut movers: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
-    for (n, write) in writes.iter().enumerate() {
-        let Write::Update { table, row, old, .. } = write else { continue };
-        let (Some(unique), Some(held)) = (table.unique, table.unique_of(&old.values)) else { continue };
-        if table.unique_of(&row.values).as_ref() == Some(&held) {
-            continue;
-        }
-        if let Some(&column) = unique.iter().find(|&&i| table.columns[i].kind == Kind::Text) {
-            movers.entry(table.name).or_default().push((n, column));
-        }
-    }
-    let trades = movers.into_values().filter(|of_table| of_table.len() > 1).flatten();
-    trades.map(|(write, column)| Parked { write, column, value: Value::text(format!("\u{1}parked {write}")) }).collect()
 }

@@ -22,6 +22,18 @@ super::cases! { "aggregate":
     groups_of_several_columns_are_told_apart ["A2" "A7"]
     a_filter_may_reach_over_relations ["A1" "S12"]
     a_malformed_aggregate_is_invalid ["A8"]
+    a_sum_of_more_than_64_bits_is_invalid ["A9"]
+}
+
+async fn a_sum_of_more_than_64_bits_is_invalid(lab: Lab) -> Result<(), Error> {
+    let run = |n, run_count| FlowRun { run_count, ..sample::flow_run(n, 1) };
+    lab.seed([run(1, i64::MAX), run(2, 0)]).await?;
+    let sum = || aggregate(Vec::new(), vec![Measure::Sum(flow_run::run_count)]);
+    assert_eq!(lab.aggregate(sum()).await?, [[Int(i64::MAX)]]);
+    lab.seed([run(3, 1)]).await?;
+    let refused = lab.aggregate(sum()).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    Ok(())
 }
 
 async fn some_runs(lab: &Lab) -> Result<(), Error> {

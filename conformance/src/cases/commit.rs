@@ -235,9 +235,9 @@ async fn a_malformed_batch_is_invalid(lab: Lab) -> Result<(), Error> {
         // The store checks first; a backend that is asked directly may answer either way, but applies nothing.
         match lab.backend().commit(vec![batch.clone()].into()).await {
             Err(Error::Invalid(_)) => {}
-            Ok(outcomes) => {
-                let refused = matches!(outcomes[..], [Outcome::Failed(Error::Invalid(_))]);
-                assert!(refused, "{batch:?}: {outcomes:?}");
+            Ok(answer) => {
+                let refused = matches!(answer.outcomes[..], [Outcome::Failed(Error::Invalid(_))]);
+                assert!(refused, "{batch:?}: {answer:?}");
             }
             other => panic!("{batch:?}: {other:?}"),
         }

@@ -8,7 +8,8 @@ use std::task::Poll;
 use async_trait::async_trait;
 use mintaka_core::records::{Flow, WorkQueue, flow, work_queue};
 use mintaka_core::{
-    Backend, Batch, Batches, Change, Cmp, Condition, Error, Key, Layer, Outcome, Query, Record, Store, Sum, Value,
+    Backend, Batch, Batches, Change, Cmp, CommitAnswer, Condition, Error, Key, Layer, Outcome, Query, Record, Store,
+    Sum, Value,
 };
 use tokio::sync::Semaphore;
 
@@ -43,7 +44,7 @@ where
 }
 
 async fn commit(store: &dyn Backend, batch: Batch) -> Result<Outcome, Error> {
-    Ok(store.commit(vec![batch].into()).await?.remove(0))
+    Ok(store.commit(vec![batch].into()).await?.outcomes.remove(0))
 }
 
 /// Takes two of what is left of queue 1.
@@ -193,7 +194,7 @@ impl Layer for Held {
     fn inner(&self) -> &dyn Backend {
         &*self.backend
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let _going = self.go.acquire().await.map_err(|_| Error::Closed)?;
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.backend.commit(batches).await

@@ -87,11 +87,10 @@ async fn positions_of_a_stream_are_never_given_again(mut lab: Lab) -> Result<(),
         let heads = lab.backend().heads().await?;
         lab.reopen().await?;
         let reopened = lab.backend().heads().await?;
-        for (writer, position) in heads.writers {
-            // A writer may be retired, but it does not lose what it wrote.
-            if let Some((_, now)) = reopened.writers.iter().find(|w| w.0 == writer) {
-                assert!(*now >= position, "writer {writer} went back from {position} to {now}");
-            }
+        for (writer, position) in heads.positions() {
+            // A writer may be retired, but it is not forgotten, nor what it wrote.
+            let now = reopened.positions().get(&writer).copied();
+            assert!(now >= Some(position), "writer {writer} went from {position} to {now:?}");
         }
     }
     let query = Query::of(&log::TABLE).order(log::writer, Direction::Asc).order(log::seq, Direction::Asc);

@@ -1,6 +1,6 @@
 //! What is asked before a batch is applied: guards, and `once`.
 
-use mintaka_core::records::{Flow, FlowRun, WorkQueue, flow, flow_run, log};
+use mintaka_core::records::{Flow, WorkQueue, flow, flow_run, log};
 use mintaka_core::{Batch, Change, Error, Guard, Key, Outcome, Part, Query, Record};
 
 use crate::lab::{Lab, expect_conflict, is_committed};
@@ -11,8 +11,7 @@ super::cases! { "guard":
     a_version_guard_sees_the_batches_before_it ["C5" "C2"]
     a_version_guard_of_a_missing_row_carries_no_row ["C5" "C8"]
     a_presence_guard_leaves_the_version_alone ["C6" "C8"]
-    an_absence_guard_carries_the_row_in_the_way ["C7" "C8"]
-    guards_take_unique_keys ["C5" "C6" "C7"]
+    guards_take_unique_keys ["C5" "C6"]
     guards_are_judged_before_the_ops_of_their_batch ["C25"]
     the_first_guard_that_fails_is_named ["C8" "C25"]
     once_is_done_once ["C18"]
@@ -79,30 +78,13 @@ async fn a_presence_guard_leaves_the_version_alone(lab: Lab) -> Result<(), Error
     Ok(())
 }
 
-async fn an_absence_guard_carries_the_row_in_the_way(lab: Lab) -> Result<(), Error> {
-    lab.seed([sample::flow(1)]).await?;
-    let absent = |n| Batch { guards: vec![Guard::Absent(Flow::TABLE, key(n))], ..Batch::new() };
-    lab.done(absent(2).insert(sample::log(1))).await?;
-    let conflict = lab.conflict(absent(1).insert(sample::log(2))).await?;
-    assert_eq!((conflict.part, conflict.row.map(|r| r.version)), (Part::Guard(0), Some(1)));
-    assert_eq!(lab.ids(Query::of(&log::TABLE)).await?, [1]);
-    Ok(())
-}
-
 async fn guards_take_unique_keys(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::flow(1)]).await?;
     let by_name = |name: &str| Key::Unique(vec![name.into()]);
-    let guards = vec![
-        Guard::Version(Flow::TABLE, by_name("flow-1"), 1),
-        Guard::Present(Flow::TABLE, by_name("flow-1")),
-        Guard::Absent(Flow::TABLE, by_name("flow-2")),
-    ];
+    let guards =
+        vec![Guard::Version(Flow::TABLE, by_name("flow-1"), 1), Guard::Present(Flow::TABLE, by_name("flow-1"))];
     lab.done(Batch { guards, ..Batch::new() }).await?;
-    for guard in [
-        Guard::Version(Flow::TABLE, by_name("flow-2"), 1),
-        Guard::Present(Flow::TABLE, by_name("flow-2")),
-        Guard::Absent(Flow::TABLE, by_name("flow-1")),
-    ] {
+    for guard in [Guard::Version(Flow::TABLE, by_name("flow-2"), 1), Guard::Present(Flow::TABLE, by_name("flow-2"))] {
         lab.conflict(Batch { guards: vec![guard], ..Batch::new() }).await?;
     }
     Ok(())
@@ -111,11 +93,8 @@ async fn guards_take_unique_keys(lab: Lab) -> Result<(), Error> {
 async fn guards_are_judged_before_the_ops_of_their_batch(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::flow(1)]).await?;
     // Had the ops been first, each of these would come out the other way.
-    let guards = vec![
-        Guard::Version(Flow::TABLE, key(1), 1),
-        Guard::Absent(Flow::TABLE, key(2)),
-        Guard::Present(Flow::TABLE, Key::Unique(vec!["flow-1".into()])),
-    ];
+    let guards =
+        vec![Guard::Version(Flow::TABLE, key(1), 1), Guard::Present(Flow::TABLE, Key::Unique(vec!["flow-1".into()]))];
     let batch = Batch { guards, ..Batch::new() };
     lab.done(batch.update::<Flow>(key(1), rename("x")).insert(sample::flow(2))).await?;
     lab.conflict(Batch::new().present::<Flow>(key(3)).insert(sample::flow(3))).await.map(drop)
@@ -125,7 +104,7 @@ async fn the_first_guard_that_fails_is_named(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::flow(1)]).await?;
     let guards = vec![
         Guard::Present(Flow::TABLE, key(1)),
-        Guard::Absent(FlowRun::TABLE, key(1)),
+        Guard::Version(Flow::TABLE, key(1), 1),
         Guard::Present(WorkQueue::TABLE, key(1)),
         Guard::Present(Flow::TABLE, key(9)),
     ];
@@ -163,8 +142,7 @@ async fn once_comes_before_the_guards(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::flow(1)]).await?;
     let missing = Batch::new().once(sample::flow(1)).present::<WorkQueue>(key(5));
     assert!(matches!(lab.commit(missing).await?, Outcome::Repeated(_)));
-    let guards = vec![Guard::Absent(Flow::TABLE, key(2))];
-    let own = Batch { guards, ..Batch::new() }.once(sample::flow(2)).update::<Flow>(key(2), rename("named"));
+    let own = Batch::new().present::<Flow>(key(1)).once(sample::flow(2)).update::<Flow>(key(2), rename("named"));
     lab.done(own).await?;
     assert_eq!(lab.get::<Flow>(key(2)).await?.name, "named", "its ops see the row");
     Ok(())

@@ -26,6 +26,7 @@ super::cases! { "key":
     two_rows_may_swap_their_unique_keys ["C21" "C1"]
     unique_keys_may_rotate_among_many_rows_of_a_commit ["C21" "C2"]
     a_unique_key_may_become_null_and_back ["C20" "C21"]
+    a_unique_key_may_pass_to_a_row_that_is_written_before ["C21" "C1"]
     a_unique_key_of_a_deleted_row_is_free ["C17" "C21"]
     a_unique_key_is_compared_as_a_whole ["C9" "C20"]
 }
@@ -241,6 +242,27 @@ async fn a_unique_key_that_is_given_up_is_free_in_the_same_commit(lab: Lab) -> R
     assert_eq!(outcomes.iter().map(is_committed).collect::<Vec<_>>(), [true, true, false, true, true, true, true]);
     assert_eq!(names(&lab).await?, pairs(&[(1, "b"), (5, "a")]));
     Ok(())
+}
+
+async fn a_unique_key_may_pass_to_a_row_that_is_written_before(lab: Lab) -> Result<(), Error> {
+    let run = |n: u128, key: Option<&str>| FlowRun { idempotency_key: key.map(Into::into), ..sample::flow_run(n, 1) };
+    let set = |n: u128, to: Option<&str>| {
+        Batch::new().update::<FlowRun>(key(n), Change::default().set(flow_run::idempotency_key, to.map(str::to_owned)))
+    };
+    let holder = async |name: &str| {
+        let run = lab.get::<FlowRun>(Key::Unique(vec![id(1).into(), name.into()])).await?;
+        Ok::<u128, Error>(run.id.as_u128())
+    };
+    lab.seed([run(1, None), run(2, Some("k")), run(3, Some("m")), run(4, Some("n"))]).await?;
+    // From the second row to the first, in both orders of the ops; then along a chain that ends at a null.
+    lab.done(set(2, None).extend(set(1, Some("k")))).await?;
+    assert_eq!(holder("k").await?, 1);
+    lab.done(set(1, None).extend(set(2, Some("k")))).await?;
+    assert_eq!(holder("k").await?, 2);
+    let outcomes = lab.commit_all(vec![set(4, None), set(3, Some("n")), set(2, Some("m")), set(1, Some("k"))]).await?;
+    assert!(outcomes.iter().all(is_committed), "{outcomes:?}");
+    assert_eq!((holder("k").await?, holder("m").await?, holder("n").await?), (1, 2, 3));
+    lab.conflict(set(4, Some("k"))).await.map(drop)
 }
 
 async fn two_rows_may_swap_their_unique_keys(lab: Lab) -> Result<(), Error> {

@@ -27,7 +27,7 @@ async fn the_clock_of_the_store_does_not_go_back(lab: Lab) -> Result<(), Error> 
 
 async fn a_new_store_has_no_positions(lab: Lab) -> Result<(), Error> {
     let heads = lab.backend().heads().await?;
-    assert!(heads.writers.iter().all(|&(_, position)| position == 0), "{heads:?}");
+    assert!(heads.writers.iter().all(|head| head.position == 0), "{heads:?}");
     Ok(())
 }
 
@@ -59,7 +59,7 @@ async fn stream_rows_are_stamped_in_order_of_batches_and_ops(lab: Lab) -> Result
     let heads = lab.backend().heads().await?;
     let writer = stamps[0].1;
     assert!(stamps.iter().all(|s| s.1 == writer), "one writer: {stamps:?}");
-    assert!(heads.writers.contains(&(writer, stamps[4].2)), "{heads:?} after {stamps:?}");
+    assert!(heads.positions().get(&writer) == Some(&stamps[4].2), "{heads:?} after {stamps:?}");
     for (outcome, last) in outcomes.iter().zip([1, 2, 4]) {
         let Outcome::Committed { stream, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!(*stream, Some((writer, stamps[last].2)));
@@ -110,7 +110,7 @@ async fn skipped_and_failed_stream_rows_leave_a_stream_in_order(lab: Lab) -> Res
     assert_eq!(stamps.iter().map(|s| s.0).collect::<Vec<_>>(), [1, 2, 3, 5]);
     assert!(grows(&stamps.iter().map(|s| s.2).collect::<Vec<_>>()), "{stamps:?}");
     let heads = lab.backend().heads().await?;
-    assert!(heads.writers.contains(&(stamps[3].1, stamps[3].2)), "{heads:?} after {stamps:?}");
+    assert!(heads.positions().get(&stamps[3].1) == Some(&stamps[3].2), "{heads:?} after {stamps:?}");
     Ok(())
 }
 
@@ -161,7 +161,7 @@ async fn a_tailer_sees_every_row_once_and_in_order(lab: Lab) -> Result<(), Error
     loop {
         // What is read after the last answer is all there is.
         let written = writers.iter().all(tokio::task::JoinHandle::is_finished);
-        let head = store.heads().await?.writers.iter().map(|w| w.1).max().unwrap_or(0);
+        let head = store.heads().await?.writers.iter().map(|head| head.position).max().unwrap_or(0);
         let page = tail(&*store, cursor).await?;
         assert!(page.len() % 2 == 0, "a batch of two lines is seen as a whole");
         let reached = page.last().map_or(cursor, |l| l.1);

@@ -10,7 +10,7 @@ mod values;
 use std::sync::Arc;
 
 use mintaka_core::memory::MemoryStore;
-use mintaka_core::{Aggregate, Backend, Batch, Error, Key, Outcome, Query, Row, Table, Value};
+use mintaka_core::{Aggregate, Backend, Batch, CommitAnswer, Error, Key, Outcome, Query, Row, Table, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tokio::runtime::Runtime;
@@ -161,8 +161,8 @@ fn same<T: PartialEq + std::fmt::Debug>(expected: Result<T, Error>, found: Resul
 }
 
 /// Outcomes without what may differ: writers, positions, and the wording of a failure.
-fn comparable_all(outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    outcomes.into_iter().map(comparable).collect()
+fn comparable_all(answer: CommitAnswer) -> Vec<Outcome> {
+    answer.outcomes.into_iter().map(comparable).collect()
 }
 
 fn comparable(outcome: Outcome) -> Outcome {

@@ -6,6 +6,14 @@ use super::Mutant;
 use super::fault::{Fault, Lines};
 
 pub(super) static ALL: &[Mutant] = &[
+    Mutant::new(
+        "a_sum_stays_at_the_greatest_number",
+        &["A9"],
+        Fault::Lines(|aggregate, lines| match lines {
+            Err(_) if aggregate.check().is_ok() => Ok(vec![vec![Value::Int(i64::MAX)]]),
+            lines => lines,
+        }),
+    ),
     Mutant::new("a_count_is_of_all_rows", &["A1"], Fault::Aggregate(|aggregate| aggregate.filter = Filter::all())),
     Mutant::new(
         "an_aggregate_of_no_rows_has_no_line",

@@ -47,5 +47,5 @@ async fn after_a_late_check(store: &MutantStore, batches: Batches) -> Answer {
             require.clear();
         }
     }
-    store.inner.commit(checked.into()).await
+    store.applied(checked.into()).await
 }

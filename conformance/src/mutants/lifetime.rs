@@ -1,6 +1,6 @@
 //! Mutants of what a store says of itself, of its end, and of what is there when it is opened again.
 
-use mintaka_core::{Batch, OnExists, Op, Outcome};
+use mintaka_core::{Batch, Error, OnExists, Op, Outcome, Value};
 
 use super::Mutant;
 use super::batches::once_is_an_insert_that_skips;
@@ -10,10 +10,28 @@ pub(super) static ALL: &[Mutant] = &[
     Mutant::new(
         "the_limit_of_a_row_falls_with_every_commit",
         &["K1"],
-        Fault::Caps(|caps, commits| caps.max_row_bytes -= commits),
+        Fault::Caps(|caps, commits| caps.writers += commits),
     ),
-    Mutant::new("it_takes_smaller_rows_than_it_says", &["K2"], Fault::Caps(|caps, _| caps.max_row_bytes *= 2)),
-    Mutant::new("it_takes_larger_rows_than_it_says", &["K2"], Fault::Caps(|caps, _| caps.max_row_bytes /= 2)),
+    Mutant::new(
+        "it_takes_smaller_rows_than_others",
+        &["K2"],
+        Fault::Outcome(|batch, outcome| {
+            if batch.size() > 1 << 20 {
+                *outcome = Outcome::Failed(Error::TooLarge("flow_run_input.value".into()));
+            }
+        }),
+    ),
+    Mutant::new("a_row_too_large_is_cut_and_taken", &["K2"], Fault::Batch(|batch| cut(batch, 1 << 20))),
+    Mutant::new("a_text_too_long_for_its_index_is_cut_and_taken", &["C7"], Fault::Batch(|batch| cut(batch, 1_000))),
+    Mutant::new(
+        "a_text_too_long_for_its_index_fails_the_whole_commit",
+        &["C7", "C3"],
+        Fault::Answer(|answer| {
+            let outcomes = answer?;
+            let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(Error::TooLarge(_)));
+            if outcomes.iter().any(failed) { Err(Error::TooLarge("flow.name".into())) } else { Ok(outcomes) }
+        }),
+    ),
     Mutant::new(
         "a_row_too_large_fails_the_whole_commit",
         &["K2", "C3"],
@@ -81,6 +99,25 @@ pub(super) static ALL: &[Mutant] = &[
     Mutant::new(
         "positions_begin_again_at_every_opening",
         &["D3"],
-        Fault::Reopened(&Fault::Heads(|heads, _| heads.writers.iter_mut().for_each(|(_, position)| *position = 0))),
+        Fault::Reopened(&Fault::Heads(|heads, _| heads.writers.iter_mut().for_each(|head| head.position = 0))),
     ),
 ];
+
+/// Cuts every text that is inserted or set down to so many bytes.
+fn cut(batch: &mut Batch, bytes: usize) {
+    let short = |value: &mut Value| {
+        if let Value::Text(text) = value {
+            text.truncate(bytes);
+        }
+        if let Value::Tags(tags) = value {
+            tags.iter_mut().for_each(|tag| tag.truncate(bytes));
+        }
+    };
+    for op in &mut batch.ops {
+        match op {
+            Op::Insert { values, .. } => values.iter_mut().for_each(short),
+            Op::Update { change, .. } => change.set.iter_mut().for_each(|(_, value)| short(value)),
+            _ => {}
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Mutants of single ops: inserts, upserts, updates and their conditions, deletes, versions.
 
+use mintaka_core::records::flow_run;
 use mintaka_core::{
     Batch, Batches, Change, Cmp, Col, Condition, Conflict, Done, Error, Filter, Key, OnExists, Op, Outcome, Part,
     Query, Table, Time, Value,
@@ -11,6 +12,25 @@ use super::fault::{Answer, Fault};
 use super::store::MutantStore;
 
 pub(super) static ALL: &[Mutant] = &[
+    Mutant::new(
+        "changed_rows_are_written_in_the_order_of_their_keys_whoever_holds_what",
+        &["C21"],
+        // As an engine does that checks unique keys row by row: a key is taken before it is given up.
+        Fault::Outcome(|batch, outcome| {
+            let set = |op: &Op| match op {
+                Op::Update { table, key: Key::Primary(key), change, .. } if table.name == "flow_run" => {
+                    let (_, value) = change.set.iter().find(|(c, _)| *c == flow_run::idempotency_key)?;
+                    Some((key.first()?.clone(), value.is_null()))
+                }
+                _ => None,
+            };
+            let mut written: Vec<(Value, bool)> = batch.ops.iter().filter_map(set).collect();
+            written.sort_by(|a, b| a.0.order(&b.0));
+            if matches!(written[..], [(_, false), (_, true)]) {
+                *outcome = Outcome::Failed(Error::Invalid("UNIQUE constraint failed".into()));
+            }
+        }),
+    ),
     Mutant::new(
         "an_insert_goes_into_a_row_of_its_key",
         &["C9", "N2"],
@@ -328,5 +348,5 @@ async fn by_the_last_part_of_keys(store: &MutantStore, batches: Batches) -> Answ
             }
         }
     }
-    store.inner.commit(changed.into()).await
+    store.applied(changed.into()).await
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
-use mintaka_core::{Aggregate, Backend, Batches, Caps, Error, Heads, Key, Outcome, Query, Row, Table, Value};
+use mintaka_core::{Aggregate, Backend, Batches, Caps, CommitAnswer, Error, Heads, Key, Query, Row, Table, Value};
 
 use crate::provision::{Provision, Site};
 
@@ -63,7 +63,7 @@ impl Backend for Handle {
     async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
         self.store()?.aggregate(aggregate).await
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         self.store()?.commit(batches).await
     }
     async fn close(&self) {

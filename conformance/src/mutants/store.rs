@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{
-    Aggregate, Backend, Batch, Batches, Caps, Direction, Durability, Error, Filter, Heads, Key, Outcome, Query, Row,
-    Table, Value,
+    Aggregate, Backend, Batch, Batches, Caps, CommitAnswer, Direction, Durability, Error, Filter, Heads, Key, Outcome,
+    Query, Row, Table, Time, Value,
 };
 
 use super::fault::{Fault, Selected};
@@ -83,17 +83,18 @@ impl Backend for MutantStore {
         if let Fault::Lines(change) = self.fault { change(&aggregate, lines) } else { lines }
     }
 
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let changed = batches.iter().map(|batch| self.batch_of(batch.clone())).collect();
         let answer = match self.fault {
             Fault::Commit(way) => way(self, changed).await,
-            _ => self.inner.commit(changed).await,
+            _ => self.applied(changed).await,
         };
         self.history.lock().unwrap_or_else(PoisonError::into_inner).push(batches.clone());
         let answer = answer.map(|outcomes| {
             batches.iter().zip(outcomes).map(|(batch, outcome)| self.outcome_of(batch, outcome)).collect()
         });
-        if let Fault::Answer(change) = self.fault { change(answer) } else { answer }
+        let outcomes = if let Fault::Answer(change) = self.fault { change(answer) } else { answer }?;
+        Ok(CommitAnswer { now: self.inner.heads().await.map_or(Time::from_micros(0), |heads| heads.now), outcomes })
     }
 
     async fn close(&self) {
@@ -104,6 +105,11 @@ impl Backend for MutantStore {
 }
 
 impl MutantStore {
+    /// What batches come to on the sound store.
+    pub(super) async fn applied(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        Ok(self.inner.commit(batches).await?.outcomes)
+    }
+
     fn commits(&self) -> usize {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

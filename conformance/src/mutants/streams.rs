@@ -39,12 +39,14 @@ pub(super) static ALL: &[Mutant] = &[
     Mutant::new(
         "heads_are_one_position_behind",
         &["H3"],
-        Fault::Heads(|heads, _| heads.writers.iter_mut().for_each(|(_, position)| *position = (*position - 1).max(0))),
+        Fault::Heads(|heads, _| heads.writers.iter_mut().for_each(|head| head.position = (head.position - 1).max(0))),
     ),
     Mutant::new(
         "heads_of_a_new_store_are_ahead",
         &["H3"],
-        Fault::Heads(|heads, commits| heads.writers.iter_mut().for_each(|(_, last)| *last += i64::from(commits == 0))),
+        Fault::Heads(|heads, commits| {
+            heads.writers.iter_mut().for_each(|head| head.position += i64::from(commits == 0))
+        }),
     ),
     Mutant::new(
         "an_outcome_names_the_position_before_its_last",

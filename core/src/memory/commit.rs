@@ -1,7 +1,8 @@
 //! One batch: judged and applied step by step on the rows themselves, and taken back as soon as a step fails.
 
+use super::State;
+use super::change::{holds, values_after};
 use super::shelf::Shelves;
-use super::{MAX_ROW_BYTES, State, WRITER};
 use crate::batch::{Batch, Change, Conflict, Done, Guard, Key, OnExists, Op, Outcome, Part};
 use crate::{Error, Row, Table, Value};
 
@@ -17,39 +18,52 @@ impl Stop {
     }
 }
 
-/// Applies a batch as a whole, or leaves no trace of it.
-pub(super) fn commit(state: &mut State, batch: &Batch) -> Outcome {
+/// Applies a batch of a writer as a whole, or leaves no trace of it.
+pub(super) fn commit(state: &mut State, writer: i64, batch: &Batch) -> Outcome {
     if let Err(malformed) = batch.check() {
         return Outcome::Failed(malformed);
     }
-    state.shelves.begin();
-    let seq = state.seq;
-    match apply_all(state, batch) {
-        Ok(ops) => Outcome::Committed { ops, stream: (state.seq > seq).then_some((WRITER, state.seq)) },
+    let position = state.writers.get(&writer).map_or(0, |writer| writer.position);
+    let mut work = Work { shelves: &mut state.shelves, writer, position };
+    work.shelves.begin();
+    match apply_all(&mut work, batch) {
+        Ok(ops) => {
+            let reached = work.position;
+            if let Some(writer) = state.writers.get_mut(&writer) {
+                writer.position = reached;
+            }
+            Outcome::Committed { ops, stream: (reached > position).then_some((writer, reached)) }
+        }
         Err(Stop(outcome)) => {
-            state.shelves.undo();
-            state.seq = seq;
+            work.shelves.undo();
             outcome
         }
     }
 }
 
+/// The tables, and the positions that a batch gives out.
+struct Work<'s> {
+    shelves: &'s mut Shelves,
+    writer: i64,
+    position: i64,
+}
+
 /// First `once`, then the guards on the store as it was before the batch, then the ops one after the other.
-fn apply_all(state: &mut State, batch: &Batch) -> Result<Vec<Done>, Stop> {
+fn apply_all(work: &mut Work<'_>, batch: &Batch) -> Result<Vec<Done>, Stop> {
     if let Some((table, values)) = &batch.once
-        && let Some(row) = state.shelves.in_the_way(table, values)
+        && let Some(row) = work.shelves.in_the_way(table, values)
     {
         return Err(Stop(Outcome::Repeated(row.clone())));
     }
     for (n, guard) in batch.guards.iter().enumerate() {
-        hold(&state.shelves, n, guard)?;
+        hold(work.shelves, n, guard)?;
     }
     if let Some((table, values)) = &batch.once {
-        insert(state, table, values.clone())?;
+        insert(work, table, values.clone())?;
     }
     let mut done = Vec::new();
     for (n, op) in batch.ops.iter().enumerate() {
-        let one = apply(state, Part::Op(n), op, &done)?;
+        let one = apply(work, Part::Op(n), op, &done)?;
         done.push(one);
     }
     Ok(done)
@@ -65,20 +79,16 @@ fn hold(shelves: &Shelves, n: usize, guard: &Guard) -> Result<(), Stop> {
             let row = shelves.find(table, key);
             (table, row, row.is_some())
         }
-        Guard::Absent(table, key) => {
-            let row = shelves.find(table, key);
-            (table, row, row.is_none())
-        }
     };
     if holds { Ok(()) } else { Err(Stop::conflict(Part::Guard(n), table, row)) }
 }
 
-fn apply(state: &mut State, part: Part, op: &Op, done: &[Done]) -> Result<Done, Stop> {
+fn apply(work: &mut Work<'_>, part: Part, op: &Op, done: &[Done]) -> Result<Done, Stop> {
     match op {
         Op::Insert { table, values, on_exists } => {
             let values = resolved(values, done)?;
-            match (state.shelves.in_the_way(table, &values), on_exists) {
-                (None, _) => insert(state, table, values),
+            match (work.shelves.in_the_way(table, &values), on_exists) {
+                (None, _) => insert(work, table, values),
                 (Some(row), OnExists::Skip) => Ok(skipped(table, row)),
                 (Some(row), OnExists::Conflict) => Err(Stop::conflict(part, table, Some(row))),
             }
@@ -90,26 +100,26 @@ fn apply(state: &mut State, part: Part, op: &Op, done: &[Done]) -> Result<Done, 
                 Some(unique) if *by_unique => Key::Unique(unique),
                 _ => Key::Primary(table.key_of(&values)),
             };
-            match state.shelves.find(table, &key).cloned() {
-                Some(row) if when.iter().all(|c| c.holds(&row.values)) => change(state, part, table, row, update, done),
+            match work.shelves.find(table, &key).cloned() {
+                Some(row) if when.iter().all(|c| holds(c, &row.values)) => change(work, part, table, row, update, done),
                 Some(row) => Ok(skipped(table, &row)),
-                None => match state.shelves.in_the_way(table, &values) {
-                    None => insert(state, table, values),
+                None => match work.shelves.in_the_way(table, &values) {
+                    None => insert(work, table, values),
                     Some(other) => Err(Stop::conflict(part, table, Some(other))),
                 },
             }
         }
-        Op::Update { table, key, require, when, change: wanted } => match state.shelves.find(table, key).cloned() {
+        Op::Update { table, key, require, when, change: wanted } => match work.shelves.find(table, key).cloned() {
             None if require.is_empty() => Ok(Done { applied: false, inserted: false, key: None }),
             None => Err(Stop::conflict(part, table, None)),
-            Some(row) if !require.iter().all(|c| c.holds(&row.values)) => Err(Stop::conflict(part, table, Some(&row))),
-            Some(row) if !when.iter().all(|c| c.holds(&row.values)) => Ok(skipped(table, &row)),
-            Some(row) => change(state, part, table, row, wanted, done),
+            Some(row) if !require.iter().all(|c| holds(c, &row.values)) => Err(Stop::conflict(part, table, Some(&row))),
+            Some(row) if !when.iter().all(|c| holds(c, &row.values)) => Ok(skipped(table, &row)),
+            Some(row) => change(work, part, table, row, wanted, done),
         },
         Op::Delete { table, key } => {
-            let key = state.shelves.find(table, key).map(|row| table.key_of(&row.values));
+            let key = work.shelves.find(table, key).map(|row| table.key_of(&row.values));
             if let Some(key) = &key {
-                state.shelves.take(table, key);
+                work.shelves.take(table, key);
             }
             Ok(Done { applied: key.is_some(), inserted: false, key })
         }
@@ -121,20 +131,20 @@ fn skipped(table: &Table, row: &Row) -> Done {
 }
 
 /// Puts a new row, stamped if the table is a stream.
-fn insert(state: &mut State, table: &'static Table, mut values: Vec<Value>) -> Result<Done, Stop> {
+fn insert(work: &mut Work<'_>, table: &'static Table, mut values: Vec<Value>) -> Result<Done, Stop> {
     if let Some((writer, seq)) = table.stream {
-        state.seq += 1;
-        values[writer] = Value::Int(WRITER);
-        values[seq] = Value::Int(state.seq);
+        work.position += 1;
+        values[writer] = Value::Int(work.writer);
+        values[seq] = Value::Int(work.position);
     }
     let key = table.key_of(&values);
-    put(&mut state.shelves, table, Row { version: 1, values })?;
+    put(work.shelves, table, Row { version: 1, values })?;
     Ok(Done { applied: true, inserted: true, key: Some(key) })
 }
 
 /// Changes a row, unless another has the unique key that it would get.
 fn change(
-    state: &mut State,
+    work: &mut Work<'_>,
     part: Part,
     table: &'static Table,
     mut row: Row,
@@ -142,11 +152,12 @@ fn change(
     done: &[Done],
 ) -> Result<Done, Stop> {
     let key = table.key_of(&row.values);
-    for (ordinal, value) in change.on(&row.values) {
+    for (ordinal, value) in values_after(change, &row.values) {
         row.values[ordinal] = resolved_one(&value, done)?;
     }
+    table.check_size(&row.values).map_err(Stop::failed)?;
     if let Some(unique) = table.unique_of(&row.values)
-        && let Some(other) = state.shelves.find(table, &Key::Unique(unique))
+        && let Some(other) = work.shelves.find(table, &Key::Unique(unique))
         && table.key_of(&other.values) != key
     {
         return Err(Stop::conflict(part, table, Some(other)));
@@ -154,16 +165,12 @@ fn change(
     if !change.is_soft() {
         row.version += 1;
     }
-    put(&mut state.shelves, table, row)?;
+    put(work.shelves, table, row)?;
     Ok(Done { applied: true, inserted: false, key: Some(key) })
 }
 
 fn put(shelves: &mut Shelves, table: &'static Table, row: Row) -> Result<(), Stop> {
-    let size: usize = row.values.iter().map(Value::size).sum();
-    if size > MAX_ROW_BYTES {
-        let why = format!("a row of {} with {size} bytes, the most is {MAX_ROW_BYTES}", table.name);
-        return Err(Stop::failed(Error::Unsupported(why)));
-    }
+    table.check_size(&row.values).map_err(Stop::failed)?;
     shelves.put(table, row);
     Ok(())
 }

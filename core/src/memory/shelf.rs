@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::batch::Key;
+use crate::eval::Relations;
 use crate::value::Ordered;
-use crate::{Cmp, Col, Row, Table, Value};
+use crate::{Cmp, Col, Error, Row, Table, Value};
 
 type MapKey = Vec<Ordered>;
 
@@ -41,14 +42,6 @@ impl Shelves {
             Key::Primary(values) => shelf.rows.get(&map_key(values)),
             Key::Unique(values) => shelf.rows.get(shelf.unique.get(&map_key(values))?),
         }
-    }
-
-    /// The rows whose column equals a value; no row equals null.
-    pub(super) fn related<'a>(&'a self, to: &Col, value: &'a Value) -> Vec<&'a Row> {
-        if to.table.key == [to.ordinal] {
-            return self.find(to.table, &Key::id(value.clone())).into_iter().collect();
-        }
-        self.rows(to.table).filter(|row| Cmp::Eq.holds(&row.values[to.ordinal], value)).collect()
     }
 
     /// The row that has the primary key of these values, else the one that has their unique key.
@@ -94,5 +87,16 @@ impl Shelves {
             shelf.unique.insert(map_key(&new), key.clone());
         }
         self.changed.push((table, key, former));
+    }
+}
+
+impl Relations for Shelves {
+    fn related(&self, to: Col, value: &Value) -> Result<Vec<Row>, Error> {
+        let rows = if to.table.key == [to.ordinal] {
+            self.find(to.table, &Key::id(value.clone())).into_iter().cloned().collect()
+        } else {
+            self.rows(to.table).filter(|row| Cmp::Eq.holds(&row.values[to.ordinal], value)).cloned().collect()
+        };
+        Ok(rows)
     }
 }

@@ -39,7 +39,7 @@ async fn a_batch_that_fails_halfway_leaves_no_trace() -> Result<(), Error> {
         .insert(a_flow(2, "one"))
         .delete::<Flow>(Key::id(Uuid::from_u128(1)))
         .insert(a_flow(3, "one"));
-    let outcomes = store.commit(vec![renamed].into()).await?;
+    let outcomes = store.commit(vec![renamed].into()).await?.outcomes;
     assert!(matches!(outcomes[0], Outcome::Conflict(_)));
     let by_name = |name: &str| Key::Unique(vec![name.into()]);
     let rows = store.get(&flow::TABLE, vec![by_name("one"), by_name("two"), Key::id(Uuid::from_u128(2))]).await?;

@@ -1,5 +1,6 @@
 //! The front door: typed reads, and writes that share commits.
 
+mod clock;
 mod group;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::{Backend, Clock, Error, Filter, Record, SystemClock, Time, Value, Ver
 #[derive(Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<clock::StoreClock>,
     group: group::Group,
     committed: watch::Receiver<u64>,
 }
@@ -29,7 +30,8 @@ impl Store {
 
     /// A store over a backend, on another clock.
     pub fn with_clock(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Store {
-        let (group, committed) = group::Group::start(backend.clone());
+        let clock = Arc::new(clock::StoreClock::new(clock));
+        let (group, committed) = group::Group::start(backend.clone(), clock.clone());
         Store { backend, clock, group, committed }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mintaka_core::records::{Configuration, Event, EventResource, configuration, event};
-use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Guard, Json, Key, Query, Record, Store};
+use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Json, Key, Query, Record, Store};
 
 use super::events::resources_of;
 
@@ -26,21 +26,21 @@ const PACE: Duration = Duration::from_secs(1);
 /// # Errors
 /// What the store answers.
 pub async fn catch_up(store: &Store) -> Result<(), Error> {
-    let heads = store.backend().heads().await?.writers;
+    let heads = store.backend().heads().await?.positions();
     while advance(store, &heads).await? {}
     Ok(())
 }
 
 /// Makes the rows of one page of events up to these positions. Whether there may be more.
-async fn advance(store: &Store, until: &[(i64, i64)]) -> Result<bool, Error> {
+async fn advance(store: &Store, until: &BTreeMap<i64, i64>) -> Result<bool, Error> {
     let key = Key::Unique(vec![CURSOR.into()]);
-    let seen = store.find::<Configuration>(key.clone()).await?;
+    let seen = store.find::<Configuration>(key).await?;
     let mut cursor: BTreeMap<i64, i64> = match &seen {
         Some(row) => row.value.to()?,
         None => BTreeMap::new(),
     };
-    let behind = until.iter().find(|(writer, head)| *head > cursor.get(writer).copied().unwrap_or(0));
-    let Some(&(writer, head)) = behind else { return Ok(false) };
+    let behind = until.iter().find(|(writer, head)| **head > cursor.get(writer).copied().unwrap_or(0));
+    let Some((&writer, &head)) = behind else { return Ok(false) };
     let reached = cursor.get(&writer).copied().unwrap_or(0);
     let page = store.select::<Event>(next_page(writer, reached, head)).await?;
     let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
@@ -55,7 +55,6 @@ async fn advance(store: &Store, until: &[(i64, i64)]) -> Result<bool, Error> {
             batch = batch.version(&seen).update::<Configuration>(Key::id(seen.id), change);
         }
         None => {
-            batch.guards.push(Guard::Absent(Configuration::TABLE, key));
             let (id, value) = (store.new_id(), Json::of(&cursor));
             batch = batch.insert(Configuration { id, created: now, updated: now, key: CURSOR.into(), value });
         }
@@ -94,7 +93,7 @@ pub async fn keep_up(store: Store) {
 
 /// Catches up, and leaves half of the time to the writes of others.
 async fn catch_up_gently(store: &Store) -> Result<(), Error> {
-    let heads = store.backend().heads().await?.writers;
+    let heads = store.backend().heads().await?.positions();
     loop {
         let begins = Instant::now();
         if !advance(store, &heads).await? {

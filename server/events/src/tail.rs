@@ -77,7 +77,7 @@ impl<R: StreamRow> Tail<R> {
             writer: Col { table: R::TABLE, ordinal: writer },
             seq: Col { table: R::TABLE, ordinal: seq },
             filter,
-            cursor: heads.writers.into_iter().collect(),
+            cursor: heads.positions(),
             committed: store.committed(),
             asked: None,
             derived,
@@ -114,7 +114,7 @@ impl<R: StreamRow> Tail<R> {
     }
 
     async fn read(&mut self) -> Result<Vec<R>, Error> {
-        let heads: BTreeMap<i64, i64> = self.store.backend().heads().await?.writers.into_iter().collect();
+        let heads = self.store.backend().heads().await?.positions();
         if self.derived && heads != self.cursor {
             event_index::catch_up(&self.store).await?;
         }

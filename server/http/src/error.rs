@@ -140,6 +140,11 @@ impl From<Error> for ApiError {
                 ..ApiError::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             },
             Error::Unsupported(what) => ApiError::detail(StatusCode::NOT_IMPLEMENTED, what),
+            Error::TooLarge(what) => ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, what),
+            Error::Refused(why) => {
+                tracing::error!(error = %why, "the store cannot be used any more");
+                ApiError::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+            }
             other => {
                 tracing::error!(error = %other, "request failed");
                 ApiError::message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

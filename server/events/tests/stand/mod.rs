@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Event, TaskRun};
-use mintaka_core::{Backend, Batches, Error, Filter, Outcome, Store, Time};
+use mintaka_core::{Backend, Batches, CommitAnswer, Error, Filter, Store, Time};
 use mintaka_http::{Ctx, Layer, Limits, Server, Settings};
 use poem::Route;
 use poem_openapi::OpenApiService;
@@ -51,7 +51,7 @@ impl mintaka_core::Layer for Gate {
     fn inner(&self) -> &dyn Backend {
         &self.inner
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let way = *self.way.subscribe().wait_for(|way| *way != Way::Held).await.unwrap();
         self.waiting.fetch_sub(1, Ordering::SeqCst);

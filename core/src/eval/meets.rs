@@ -1,17 +1,34 @@
 //! Whether a row meets a filter: each node of the language, said once.
 
-use super::shelf::Shelves;
+use super::Relations;
 use crate::filter::Filter;
 use crate::like::{folded, is_like};
-use crate::{Cmp, Col, Row, Value};
+use crate::{Cmp, Col, Error, Row, Value};
 
-/// Whether `row` meets `filter`.
-pub(super) fn meets(shelves: &Shelves, row: &Row, filter: &Filter) -> bool {
+/// Whether a row meets a filter of its table.
+///
+/// # Errors
+/// What `relations` answers.
+pub fn meets(relations: &dyn Relations, row: &Row, filter: &Filter) -> Result<bool, Error> {
     let at = |column: &Col| &row.values[column.ordinal];
-    match filter {
-        Filter::And(all) => all.iter().all(|filter| meets(shelves, row, filter)),
-        Filter::Or(any) => any.iter().any(|filter| meets(shelves, row, filter)),
-        Filter::Not(filter) => !meets(shelves, row, filter),
+    Ok(match filter {
+        Filter::And(all) => {
+            for filter in all {
+                if !meets(relations, row, filter)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        Filter::Or(any) => {
+            for filter in any {
+                if meets(relations, row, filter)? {
+                    return Ok(true);
+                }
+            }
+            false
+        }
+        Filter::Not(filter) => !meets(relations, row, filter)?,
         Filter::Compare(column, cmp, value) => cmp.holds(at(column), value),
         Filter::CompareColumns(a, cmp, b) => cmp.holds(at(a), at(b)),
         Filter::In(column, values) => values.iter().any(|value| Cmp::Eq.holds(at(column), value)),
@@ -29,9 +46,14 @@ pub(super) fn meets(shelves: &Shelves, row: &Row, filter: &Filter) -> bool {
         Filter::TagsAll(column, wanted) => wanted.iter().all(|tag| tags(at(column)).contains(tag)),
         Filter::TagsEmpty(column) => tags(at(column)).is_empty(),
         Filter::Has { from, to, filter } => {
-            shelves.related(to, at(from)).into_iter().any(|other| meets(shelves, other, filter))
+            for other in relations.related(*to, at(from))? {
+                if meets(relations, &other, filter)? {
+                    return Ok(true);
+                }
+            }
+            false
         }
-    }
+    })
 }
 
 /// The texts of some columns with a space between each two; null counts as empty text.

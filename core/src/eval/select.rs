@@ -2,18 +2,29 @@
 
 use std::cmp::Ordering;
 
-use super::meets::meets;
-use super::shelf::Shelves;
+use super::{Relations, meets};
 use crate::query::{Direction, Query};
-use crate::{Cmp, Col, Row, Value};
+use crate::{Cmp, Col, Error, Row, Value};
 
-/// The rows that a well-formed query selects.
-pub(super) fn select(shelves: &Shelves, query: &Query) -> Vec<Row> {
+/// The rows that a well-formed query selects of all rows of its table.
+///
+/// # Errors
+/// What `relations` answers.
+pub fn select<'r>(
+    relations: &dyn Relations,
+    all: impl IntoIterator<Item = &'r Row>,
+    query: &Query,
+) -> Result<Vec<Row>, Error> {
     let order = query.full_order();
-    let mut rows: Vec<&Row> = shelves.rows(query.table).filter(|row| meets(shelves, row, &query.filter)).collect();
-    rows.sort_by(|a, b| in_order(&order, position(&order, a), position(&order, b)));
+    let mut rows = Vec::new();
+    for row in all {
+        if meets(relations, row, &query.filter)? {
+            rows.push(row);
+        }
+    }
+    rows.sort_by(|a, b| compare(&order, position(&order, a), position(&order, b)));
     if let Some(after) = &query.after {
-        rows.retain(|row| in_order(&order, position(&order, row), after.iter()).is_gt());
+        rows.retain(|row| compare(&order, position(&order, row), after.iter()).is_gt());
     }
     let chosen: Vec<&Row> = match &query.each {
         Some(each) => each
@@ -26,7 +37,7 @@ pub(super) fn select(shelves: &Shelves, query: &Query) -> Vec<Row> {
             .collect(),
         None => rows.into_iter().skip(count(query.offset)).take(count(query.limit)).collect(),
     };
-    chosen.into_iter().map(|row| project(row, query.columns.as_deref())).collect()
+    Ok(chosen.into_iter().map(|row| project(row, query.columns.as_deref())).collect())
 }
 
 /// The values of a row that decide its place in an order.
@@ -34,7 +45,8 @@ fn position<'a>(order: &'a [(Col, Direction)], row: &'a Row) -> impl Iterator<It
     order.iter().map(|(column, _)| &row.values[column.ordinal])
 }
 
-fn in_order<'a>(
+/// Which of two positions comes first in an order: one value for each of its entries.
+pub fn compare<'a>(
     order: &[(Col, Direction)],
     a: impl Iterator<Item = &'a Value>,
     b: impl Iterator<Item = &'a Value>,

@@ -3,33 +3,41 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::meets::meets;
-use super::shelf::Shelves;
+use super::{Relations, meets};
 use crate::query::{Aggregate, Direction, Group, Measure};
 use crate::value::Ordered;
-use crate::{Col, Row, Value};
+use crate::{Col, Error, Kind, Row, Value};
 
-/// The groups and measures of a well-formed aggregate.
-pub(super) fn aggregate(shelves: &Shelves, aggregate: &Aggregate) -> Vec<Vec<Value>> {
+/// The groups and measures of a well-formed aggregate over all rows of its table.
+///
+/// # Errors
+/// What `relations` answers; [`Error::Invalid`] for a sum of more than 64 bits.
+pub fn aggregate<'r>(
+    relations: &dyn Relations,
+    all: impl IntoIterator<Item = &'r Row>,
+    aggregate: &Aggregate,
+) -> Result<Vec<Vec<Value>>, Error> {
     let mut groups: BTreeMap<Vec<Ordered>, Vec<&Row>> = BTreeMap::new();
     if aggregate.by.is_empty() {
         groups.insert(Vec::new(), Vec::new());
     }
-    for row in shelves.rows(aggregate.table).filter(|row| meets(shelves, row, &aggregate.filter)) {
-        let group = aggregate.by.iter().map(|by| Ordered(group_of(row, by))).collect();
-        groups.entry(group).or_default().push(row);
+    for row in all {
+        if meets(relations, row, &aggregate.filter)? {
+            let group = aggregate.by.iter().map(|by| Ordered(group_of(row, by))).collect();
+            groups.entry(group).or_default().push(row);
+        }
     }
     // Groups come in ascending order, and the sort below is stable.
     let mut lines: Vec<Vec<Value>> = groups
         .into_iter()
         .map(|(group, rows)| {
             let measures = aggregate.measures.iter().map(|m| measure(&rows, m));
-            group.into_iter().map(|value| value.0).chain(measures).collect()
+            group.into_iter().map(|value| Ok(value.0)).chain(measures).collect()
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     lines.sort_by(|a, b| in_order(&aggregate.order, a, b));
     lines.truncate(usize::try_from(aggregate.limit).unwrap_or(usize::MAX));
-    lines
+    Ok(lines)
 }
 
 fn in_order(order: &[(usize, Direction)], a: &[Value], b: &[Value]) -> Ordering {
@@ -48,19 +56,17 @@ fn group_of(row: &Row, by: &Group) -> Value {
     }
 }
 
-fn measure(rows: &[&Row], measure: &Measure) -> Value {
+fn measure(rows: &[&Row], measure: &Measure) -> Result<Value, Error> {
     let present = |column: &Col| {
         let ordinal = column.ordinal;
         rows.iter().map(move |row| &row.values[ordinal]).filter(|value| !value.is_null())
     };
-    match measure {
+    Ok(match measure {
         Measure::Count => Value::Int(rows.len() as i64),
         Measure::CountDistinct(column) => {
             Value::Int(present(column).cloned().map(Ordered).collect::<BTreeSet<_>>().len() as i64)
         }
-        Measure::Sum(column) => {
-            present(column).cloned().reduce(|a, b| crate::batch::plus(&a, &b)).unwrap_or(Value::Null)
-        }
+        Measure::Sum(column) => sum(column, present(column))?,
         Measure::SumSince(column, origin) => present(column)
             .filter_map(|value| if let Value::Time(t) = value { Some(t.micros() - origin.micros()) } else { None })
             .map(|micros| micros as f64)
@@ -68,5 +74,25 @@ fn measure(rows: &[&Row], measure: &Measure) -> Value {
             .map_or(Value::Null, Value::float),
         Measure::Min(column) => present(column).min_by(|a, b| a.order(b)).cloned().unwrap_or(Value::Null),
         Measure::Max(column) => present(column).max_by(|a, b| a.order(b)).cloned().unwrap_or(Value::Null),
+    })
+}
+
+/// Of 64-bit numbers there are never so many that a sum of 128 bits ends.
+fn sum<'v>(column: &Col, values: impl Iterator<Item = &'v Value>) -> Result<Value, Error> {
+    let (mut ints, mut floats, mut any) = (0_i128, 0.0, false);
+    for value in values {
+        any = true;
+        match value {
+            Value::Int(n) => ints += i128::from(*n),
+            Value::Float(x) => floats += x,
+            _ => {}
+        }
+    }
+    match column.def().kind {
+        _ if !any => Ok(Value::Null),
+        Kind::Float => Ok(Value::float(floats)),
+        _ => i64::try_from(ints)
+            .map(Value::Int)
+            .map_err(|_| Error::Invalid(format!("the sum of {column:?} is too large"))),
     }
 }
