@@ -49,7 +49,7 @@ pub fn stores() -> Result<Vec<Bench>, Error> {
 impl Bench {
     /// Commits batches and holds the store to committing all of them.
     pub fn commit(&self, batches: Vec<Batch>) {
-        let outcomes = self.runtime.block_on(self.store.commit(batches.into()));
+        let outcomes = self.runtime.block_on(self.store.commit(batches.into())).map(|answer| answer.outcomes);
         let all = |outcomes: &Vec<Outcome>| outcomes.iter().all(|o| matches!(o, Outcome::Committed { .. }));
         assert!(outcomes.as_ref().is_ok_and(all), "{outcomes:?}");
     }

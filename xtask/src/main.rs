@@ -31,6 +31,13 @@ enum Task {
     Acceptance(acceptance::Options),
     /// Compares load, start and memory with the stock server, with the comparison tool in a folder.
     Compare(figures::Options),
+    /// Fills a store with so many flow runs of a year, to measure with.
+    Seed {
+        /// Number of flow runs.
+        runs: u64,
+        /// URL of the store, such as `sqlite:million.db`.
+        url: String,
+    },
     /// Measures idle memory and the time from start to the first answer.
     Start,
 }
@@ -42,6 +49,7 @@ fn main() -> std::process::ExitCode {
         Task::Openapi => steps::openapi(),
         Task::Acceptance(options) => acceptance::run(&options),
         Task::Compare(options) => figures::compare(&options),
+        Task::Seed { runs, url } => steps::seed(runs, &url),
         Task::Start => figures::start(),
     };
     match result {

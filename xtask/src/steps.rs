@@ -18,6 +18,13 @@ pub fn openapi() -> Done {
         .env("MINTAKA_WRITE_OPENAPI", "1"))
 }
 
+/// Fills a store with runs.
+pub fn seed(runs: u64, url: &str) -> Done {
+    let mut command =
+        cargo(&["run", "--quiet", "--release", "--locked", "--package", "mintaka-benches", "--bin", "seed"]);
+    run(command.args(["--", &runs.to_string(), url]))
+}
+
 /// Every check and test; the summary says what ran and how long it took.
 pub fn test() -> Done {
     type Step = (&'static str, fn() -> Done);
