@@ -48,7 +48,7 @@ async fn fill(runs: u64, url: &str) -> Result<(), Error> {
     for begin in (0..runs).step_by(BATCH as usize) {
         let batch = (begin..runs.min(begin + BATCH)).fold(Batch::new(), |batch, n| with_run(batch, n, runs, now));
         commit(&*store, batch).await?;
-        if begin % 100_000 == 0 {
+        if begin.is_multiple_of(100_000) {
             eprintln!("{begin} of {runs} runs");
         }
     }
@@ -131,7 +131,7 @@ fn with_run(batch: Batch, n: u64, runs: u64, now: Time) -> Batch {
     let end = start.filter(|_| has_ended).map(|start| start.plus_micros((seconds * 1e6) as i64));
     let entered = end.or(start).unwrap_or(expected);
     let deployment = n % DEPLOYMENTS;
-    let tags = if n % 500 == 0 { vec!["nightly".to_owned(), "rare".to_owned()] } else { vec!["nightly".to_owned()] };
+    let tags = if n.is_multiple_of(500) { vec!["nightly".to_owned(), "rare".to_owned()] } else { vec!["nightly".to_owned()] };
     let state = FlowRunState {
         id: id(5, n),
         created: entered,
