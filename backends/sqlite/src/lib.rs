@@ -21,6 +21,7 @@ mod identify;
 mod info;
 mod inline_reader;
 mod migrations;
+mod plan;
 mod queue;
 mod read;
 mod readers;
@@ -48,6 +49,7 @@ use crate::session::{Session, SharedSession};
 use crate::writer::{Commit, Writer};
 
 pub use info::{Info, info, integrity_check};
+pub use plan::plan;
 
 /// The id under which stream rows are stamped.
 const WRITER: i64 = 1;

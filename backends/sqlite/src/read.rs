@@ -1,10 +1,11 @@
 //! Reads of a session: queries, aggregates and positions.
 
 use mintaka_core::{Aggregate, Error, Head, Query, Row, Value};
-use mintaka_sqlkit::{Select, Sqlite, aggregate, plan, select};
+use mintaka_sqlkit::{Select, Sqlite, aggregate, select};
 
 use crate::codec;
 use crate::error::store;
+use crate::plan::plan;
 use crate::session::Session;
 
 impl Session {
@@ -13,7 +14,7 @@ impl Session {
             Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
             other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
         };
-        let plan = plan(&Sqlite, query, self.narrow_below, counted)?;
+        let plan = plan(query, self.narrow_below, counted)?;
         let mut statement = select(&Sqlite, query, &plan);
         let Some(each) = &query.each else {
             return self.rows(&statement);

@@ -78,7 +78,7 @@ fn create_index(what: &str, name: &str, table: &Table, ordinals: &[usize]) -> St
 
 /// Whether an index on these columns has an entry for every row. A reference that is null is looked up by nobody: it has
 /// none, so a row that refers to nothing costs nothing.
-pub(crate) fn holds_every_row(table: &Table, ordinals: &[usize]) -> bool {
+pub fn holds_every_row(table: &Table, ordinals: &[usize]) -> bool {
     let first = ordinals.first().map(|&i| &table.columns[i]);
     !first.is_some_and(|column| column.kind == Kind::Uuid && column.nullable)
 }
@@ -96,7 +96,7 @@ fn create_side_table(dialect: &dyn Dialect, table: &Table, side: &TagTable) -> S
 }
 
 /// The columns of an index, and those of the primary key that are not among them: the tie-break of every order.
-pub(crate) fn with_key(table: &Table, index: &[usize]) -> Vec<usize> {
+pub fn with_key(table: &Table, index: &[usize]) -> Vec<usize> {
     let mut ordinals = index.to_vec();
     ordinals.extend(table.key.iter().filter(|k| !index.contains(k)));
     ordinals

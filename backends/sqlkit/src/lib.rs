@@ -13,20 +13,20 @@
 //! ```
 
 mod aggregate;
+mod count;
 pub mod ddl;
 mod dialect;
 mod filter;
 mod path;
-mod plan;
 mod select;
 mod tags;
 mod text;
 mod writes;
 
 pub use aggregate::aggregate;
+pub use count::{column_of, count_part, equal_to};
 pub use dialect::{Dialect, Sqlite};
-pub use path::Path;
-pub use plan::{Plan, plan};
+pub use path::{Path, Plan, key_of_parent, required};
 pub use select::{Select, select};
 pub use text::quoted;
 pub use writes::{Statements, TagTable, find_text, update_text};

@@ -15,9 +15,18 @@ pub enum Path {
     Walk,
 }
 
+/// How a query is answered. The default asks nothing of the engine: right if everything is read anyway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The path of each part of the filter that every row must meet, in their order; the missing are [`Path::Narrow`].
+    pub paths: Vec<Path>,
+    /// Whether few rows are found first and then sorted, so that no index is to be followed for the order.
+    pub sorts: bool,
+}
+
 /// The parts of a filter that every row must meet. A condition on the key of a parent says the same of the column that
 /// names the parent; that is a part of its own, before it, since it needs no other table.
-pub(crate) fn required(filter: &Filter) -> Vec<Cow<'_, Filter>> {
+pub fn required(filter: &Filter) -> Vec<Cow<'_, Filter>> {
     match filter {
         Filter::And(all) => all.iter().flat_map(required).collect(),
         part => name_of_parent(part).map(Cow::Owned).into_iter().chain([Cow::Borrowed(part)]).collect(),
@@ -35,7 +44,7 @@ fn name_of_parent(part: &Filter) -> Option<Filter> {
 }
 
 /// The part of a condition on a parent that names it by its key.
-pub(crate) fn key_of_parent(part: &Filter) -> Option<&Filter> {
+pub fn key_of_parent(part: &Filter) -> Option<&Filter> {
     let Filter::Has { to, filter, .. } = part else { return None };
     if to.table.key == [to.ordinal] { naming(filter, *to) } else { None }
 }

@@ -3,8 +3,7 @@
 use mintaka_core::{Col, Direction, Kind, Query, Value};
 
 use crate::filter::{self, is_all};
-use crate::path::required;
-use crate::plan::Plan;
+use crate::path::{Plan, required};
 use crate::text::{Alias, Builder, list, quoted};
 use crate::{Dialect, ROW_VERSION};
 

@@ -131,7 +131,8 @@ fn with_run(batch: Batch, n: u64, runs: u64, now: Time) -> Batch {
     let end = start.filter(|_| has_ended).map(|start| start.plus_micros((seconds * 1e6) as i64));
     let entered = end.or(start).unwrap_or(expected);
     let deployment = n % DEPLOYMENTS;
-    let tags = if n.is_multiple_of(500) { vec!["nightly".to_owned(), "rare".to_owned()] } else { vec!["nightly".to_owned()] };
+    let tags =
+        if n.is_multiple_of(500) { vec!["nightly".to_owned(), "rare".to_owned()] } else { vec!["nightly".to_owned()] };
     let state = FlowRunState {
         id: id(5, n),
         created: entered,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use mintaka_core::records::TABLES;
-use mintaka_sqlkit::{Plan, Select, Sqlite, TagTable, aggregate, ddl, plan, select};
+use mintaka_sqlite::plan;
+use mintaka_sqlkit::{Plan, Select, Sqlite, TagTable, aggregate, ddl, select};
 use rusqlite::Connection;
 
 use crate::recorder::Asked;
@@ -81,7 +82,7 @@ impl Planner {
                 probes.push(probe.clone());
                 Ok::<_, Infallible>(if few == Some(probes.len() - 1) { 0 } else { FEW })
             };
-            let Ok(plan) = plan(&Sqlite, query, FEW, counted);
+            let Ok(plan) = plan(query, FEW, counted);
             (select(&Sqlite, query, &plan), probes.clone())
         };
         let (walk, probes) = planned(None);

@@ -51,10 +51,10 @@ SELECT t0."row_version", t0."id" FROM "flow_run" AS t0 WHERE EXISTS (SELECT 1 FR
 -- [Text("f"), Int(200)]
 
 -- how many rows one part leaves
-SELECT count(*) FROM (SELECT 1 FROM "flow_run__tags" WHERE "tag" IN (?) LIMIT ?) AS probe
+SELECT count(*) FROM (SELECT 1 FROM "flow_run__tags" WHERE "tag" IN (?) LIMIT ?) AS counted
 -- [Text("a"), Int(2000)]
 
 -- how many rows one part leaves
-SELECT count(*) FROM (SELECT 1 FROM "flow_run" AS t0 WHERE t0."flow_id" IN (SELECT t1."id" FROM "flow" AS t1 WHERE t1."name" = ? LIMIT ?) LIMIT ?) AS probe
+SELECT count(*) FROM (SELECT 1 FROM "flow_run" AS t0 WHERE t0."flow_id" IN (SELECT t1."id" FROM "flow" AS t1 WHERE t1."name" = ? LIMIT ?) LIMIT ?) AS counted
 -- [Text("f"), Int(2000), Int(2000)]
 
