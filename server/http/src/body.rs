@@ -4,34 +4,15 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde_json::Value;
 
-use crate::Problem;
-
-/// How often it is told at most that members were ignored.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-
-/// Counts what happens often, and is told of seldom.
-struct Seldom {
-    number: u64,
-    told: Option<Instant>,
-}
-
-impl Seldom {
-    /// Counts one more; the number so far if it is time to tell it.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.number += 1;
-        if self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
-            return None;
-        }
-        self.told = Some(now);
-        Some(self.number)
-    }
-}
+use crate::problem::Problems;
+use crate::seldom::Seldom;
+use crate::{Problem, echo};
 
 /// What is looked at in a part of a body.
 enum Part {
@@ -51,13 +32,13 @@ enum Part {
 
 /// Looks over a body before it is parsed as `T`: tells of members that no schema knows, and turns `30.0` and `"30"`
 /// into `30` where a whole number is asked for, since clients send durations that way. Gives what is of a wrong type.
-pub(crate) fn look_over<T: Type + 'static>(body: &mut Value) -> Vec<Problem> {
+pub(crate) fn look_over<T: Type + 'static>(body: &mut Value) -> Problems {
     static PARTS: LazyLock<Mutex<HashMap<TypeId, Arc<Part>>>> = LazyLock::new(Mutex::default);
     let part = {
         let mut parts = PARTS.lock().unwrap_or_else(PoisonError::into_inner);
         parts.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(part_of::<T>())).clone()
     };
-    let mut look = Look { place: vec!["body".into()], problems: Vec::new() };
+    let mut look = Look { place: vec!["body".into()], problems: Problems::default() };
     look.at(body, &part);
     look.problems
 }
@@ -65,7 +46,7 @@ pub(crate) fn look_over<T: Type + 'static>(body: &mut Value) -> Vec<Problem> {
 struct Look {
     /// Where we are.
     place: Vec<Value>,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Look {
@@ -114,18 +95,22 @@ impl Look {
 
     /// Clients newer than the server exist: whoever runs it is told now and then.
     fn ignored(&self, name: &str) {
-        static IGNORED: Mutex<Seldom> = Mutex::new(Seldom { number: 0, told: None });
+        static IGNORED: Mutex<Seldom> = Mutex::new(Seldom::new());
         let number = IGNORED.lock().unwrap_or_else(PoisonError::into_inner).count(Instant::now());
         if let Some(number) = number {
             let within = self.place.iter().map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned));
-            let latest = within.chain([name.to_owned()]).collect::<Vec<_>>().join(".");
+            let names = within.chain([name.to_owned()]);
+            let latest = names.map(|name| echo::cut(&name, echo::NAME).into_owned()).collect::<Vec<_>>().join(".");
             tracing::info!(number, latest, "members of requests that no schema knows were ignored since the start");
         }
     }
 
     fn wrong(&mut self, kind: &str, msg: &str, input: &Value) {
-        let (loc, input) = (self.place.clone(), Some(input.clone()));
-        self.problems.push(Problem { r#type: kind.into(), loc, msg: msg.into(), input });
+        let place = &self.place;
+        self.problems.add(|| {
+            let (loc, input) = (place.clone(), Some(echo::shown(input, echo::VALUE)));
+            Problem { r#type: kind.into(), loc, msg: msg.into(), input }
+        });
     }
 }
 
@@ -210,17 +195,10 @@ mod tests {
             (json!({"labels": {"a": 1}}), vec![json!(["body", "labels", "a"])]),
             (json!({"inner": {"name": [], "again": [{"name": 1}]}}), vec![json!(["body", "inner", "name"])]),
         ] {
-            let problems = look_over::<Outer>(&mut body.clone());
+            let problems = look_over::<Outer>(&mut body.clone()).told();
             let places: Vec<Value> = problems.iter().map(|p| p.loc.clone().into()).collect();
             assert_eq!(places, found, "{body}");
         }
-    }
-
-    #[test]
-    fn what_is_ignored_is_told_at_once_and_then_once_a_minute() {
-        let (mut seldom, start) = (Seldom { number: 0, told: None }, Instant::now());
-        let told = [0, 1, 59, 60, 61, 121].map(|seconds| seldom.count(start + Duration::from_secs(seconds)));
-        assert_eq!(told, [Some(1), None, None, Some(4), None, Some(6)]);
     }
 
     #[test]
@@ -234,7 +212,7 @@ mod tests {
             (json!("x"), json!("x")),
         ] {
             let mut body = json!({"name": "n", "size": sent});
-            assert_eq!(look_over::<Outer>(&mut body).len(), 0);
+            assert!(look_over::<Outer>(&mut body).is_empty());
             assert_eq!(body["size"], taken, "{sent}");
         }
     }

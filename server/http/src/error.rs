@@ -6,10 +6,10 @@ use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaResponses, Registry};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Client;
+use crate::echo;
+use crate::problem::{Problem, Problems};
 
 /// A failed request: status, body, and for some a time after which to try again.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,37 +18,6 @@ pub struct ApiError {
     status: StatusCode,
     body: Value,
     retry_after: Option<f64>,
-}
-
-/// One fault of a request body (wire: an item of `exception_detail`).
-#[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    /// A short name of the kind of fault.
-    pub r#type: String,
-    /// Where: `body`, then names of members and positions in lists.
-    pub loc: Vec<Value>,
-    /// What is wrong.
-    pub msg: String,
-    /// What was sent there; clients of the 2.x line are not told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<Value>,
-}
-
-impl Problem {
-    /// A value that breaks a rule of its member.
-    pub fn value(member: &str, msg: impl Into<String>) -> Problem {
-        Problem { loc: vec!["body".into(), member.into()], msg: msg.into(), r#type: "value_error".into(), input: None }
-    }
-
-    /// A member of `place` (`body`, `query`) that is needed and not there, as the client's line calls it. `input` is what
-    /// was sent instead: the whole body, or null.
-    pub fn missing(place: &str, member: &str, input: &Value, client: &Client) -> Problem {
-        let (msg, kind, input) = match client.is_v2() {
-            true => ("field required", "value_error.missing", None),
-            false => ("Field required", "missing", Some(input.clone())),
-        };
-        Problem { loc: vec![place.into(), member.into()], msg: msg.into(), r#type: kind.into(), input }
-    }
 }
 
 impl ApiError {
@@ -62,8 +31,9 @@ impl ApiError {
         ApiError::body(status, json!({"exception_message": message.into()}))
     }
 
-    /// Any body.
-    pub fn body(status: StatusCode, body: Value) -> ApiError {
+    /// Any body. Long texts in it are cut: it may repeat what was sent.
+    pub fn body(status: StatusCode, mut body: Value) -> ApiError {
+        echo::cut_texts(&mut body);
         ApiError { status, body, retry_after: None }
     }
 
@@ -90,13 +60,20 @@ impl ApiError {
         ApiError::detail(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 422 for a body that does not fit its schema.
-    pub fn invalid(problems: Vec<Problem>, request_body: Option<Value>) -> ApiError {
+    /// 422 for a body that does not fit its schema. The first problems are told, and the beginning of the body without
+    /// its secrets.
+    pub fn invalid(problems: Vec<Problem>, request_body: Option<&Value>) -> ApiError {
+        ApiError::with_problems(problems.into(), request_body)
+    }
+
+    /// As [`ApiError::invalid`].
+    pub(crate) fn with_problems(problems: Problems, request_body: Option<&Value>) -> ApiError {
+        let request_body = request_body.map(|body| echo::shown(body, echo::BODY));
         ApiError::body(
             StatusCode::UNPROCESSABLE_ENTITY,
             json!({
                 "exception_message": "Invalid request received.",
-                "exception_detail": problems,
+                "exception_detail": problems.told(),
                 "request_body": request_body,
             }),
         )
@@ -107,9 +84,20 @@ impl ApiError {
         ApiError::invalid(vec![Problem::value(member, msg)], None)
     }
 
+    /// 503 for now: the client is to try again in a second.
+    pub fn busy(detail: impl Into<String>) -> ApiError {
+        ApiError { retry_after: Some(1.0), ..ApiError::detail(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
     /// 501 for what is not there yet.
     pub fn not_yet(what: &str) -> ApiError {
         ApiError::detail(StatusCode::NOT_IMPLEMENTED, format!("{what} is not available in this version of Mintaka."))
+    }
+
+    /// The body.
+    #[cfg(test)]
+    pub(crate) fn shown(&self) -> &Value {
+        &self.body
     }
 
     /// The status.

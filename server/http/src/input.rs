@@ -1,4 +1,4 @@
-//! Request bodies: JSON whatever the Content-Type says, faults answered with 422.
+//! Request bodies: JSON of bounded size, and faults answered with 422.
 
 use std::io::ErrorKind;
 use std::ops::Deref;
@@ -10,7 +10,6 @@ use poem::{Body, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::body::look_over;
@@ -18,6 +17,8 @@ use crate::{ApiError, Client, Problem, json};
 
 /// The largest request body, in bytes.
 pub(crate) const MAX_BODY: usize = 64 << 20;
+/// The most values in a body: a value takes up to forty times the memory of its text.
+const MAX_VALUES: usize = 2_000_000;
 
 /// A JSON request body. An absent or null body counts as `{}`.
 pub struct Input<T>(pub T);
@@ -52,8 +53,7 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         _: ExtractParamOptions<()>,
     ) -> Result<Input<T>> {
         let bytes = read(request, body.take()?).await?;
-        let is_text = request.content_type().is_some_and(|kind| kind.starts_with("text/"));
-        Ok(Input(parse(&bytes, is_text, &Client::of(request))?))
+        Ok(Input(parse(&bytes, &Client::of(request))?))
     }
 }
 
@@ -73,29 +73,27 @@ async fn read(request: &Request, body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Parses a JSON body as `T`. A body that says that it is text is text, unless it is JSON all the same.
-fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Client) -> Result<T, ApiError> {
-    let text = || is_text.then(|| std::str::from_utf8(bytes).ok()).flatten();
-    let value: Value = if bytes.is_empty() {
-        Value::Null
-    } else if let (Some(text), Err(_)) = (text(), serde_json::from_slice::<IgnoredAny>(bytes)) {
-        Value::String(json::without_nul(text))
-    } else {
-        json::read(bytes).map_err(|e| {
-            let problem = Problem {
-                loc: vec!["body".into(), e.column().into()],
-                msg: format!("JSON decode error: {e}"),
-                r#type: "json_invalid".into(),
-                input: None,
-            };
-            ApiError::invalid(vec![problem], None)
-        })?
+/// Parses a JSON body as `T`.
+fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], client: &Client) -> Result<T, ApiError> {
+    let invalid = |e: serde_json::Error| {
+        let problem = Problem {
+            loc: vec!["body".into(), e.column().into()],
+            msg: format!("JSON decode error: {e}"),
+            r#type: "json_invalid".into(),
+            input: None,
+        };
+        ApiError::invalid(vec![problem], None)
     };
+    if json::has_more_values(bytes, MAX_VALUES) {
+        let detail = format!("The body has more than {MAX_VALUES} values. Send it in parts.");
+        return Err(ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    let value: Value = if bytes.is_empty() { Value::Null } else { json::read(bytes).map_err(invalid)? };
     let mut value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
     let wrong = look_over::<T>(&mut value);
     // wire: the 2.x line takes a number or a boolean for its text.
     if !wrong.is_empty() && !client.is_v2() {
-        return Err(ApiError::invalid(wrong, json::read(bytes).ok()));
+        return Err(ApiError::with_problems(wrong, Some(&value)));
     }
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
@@ -106,7 +104,7 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], is_text: bool, client: &Clien
             None | Some(Value::Null) => missing::<T>(|_| false, &body, client),
             Some(_) => Vec::new(),
         };
-        ApiError::invalid(if missing.is_empty() { vec![locate(&msg)] } else { missing }, body)
+        ApiError::invalid(if missing.is_empty() { vec![locate(&msg)] } else { missing }, body.as_ref())
     })
 }
 
@@ -133,30 +131,113 @@ fn missing<T: Type + 'static>(has: impl Fn(&str) -> bool, body: &Option<Value>, 
 
 /// Names the member that a message of the parser is about, as far as the message tells.
 fn locate(msg: &str) -> Problem {
+    let msg = without_value(msg);
     let member = msg.split('`').nth(1).or_else(|| msg.split('"').nth(1)).filter(|m| !m.is_empty() && m.len() < 80);
     let loc = std::iter::once("body").chain(member).map(Value::from).collect();
     let missing = msg.contains("missing") || msg.contains("is required");
-    Problem { loc, msg: msg.to_owned(), r#type: if missing { "missing" } else { "value_error" }.into(), input: None }
+    Problem { loc, msg, r#type: if missing { "missing" } else { "value_error" }.into(), input: None }
+}
+
+/// A message of the parser without the value that it found, which may be large or secret.
+fn without_value(msg: &str) -> String {
+    match msg.split_once(", found ") {
+        Some((expected, _)) if expected.contains("Expected input type") => format!("{expected}."),
+        _ => msg.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use mintaka_orchestration::caller::Caller;
+    use poem_openapi::Object;
     use serde_json::json;
 
     use super::*;
+    use crate::problem::MAX_PROBLEMS;
+
+    const CLIENT: Client = Client { by: Caller::SERVER, automation: None, ui: false };
+
+    #[derive(Debug, Object)]
+    struct Login {
+        name: String,
+        password: Option<String>,
+        size: Option<i64>,
+        tags: Option<Vec<String>>,
+    }
+
+    fn refusal(body: &str) -> Value {
+        let error = parse::<Login>(body.as_bytes(), &CLIENT).unwrap_err();
+        error.shown().clone()
+    }
 
     #[test]
-    fn a_body_that_says_that_it_is_text_is_text_unless_it_is_json() {
-        let client = Client { by: Caller::SERVER, automation: None, ui: false };
-        let read = |text: &str, is_text| parse::<Value>(text.as_bytes(), is_text, &client).ok();
-        for (text, is_text, value) in [
-            ("{{ a }}", true, Some(json!("{{ a }}"))),
-            ("{{ a }}", false, None),
-            ("\"a\"", true, Some(json!("a"))),
-            ("{\"a\": 1}", true, Some(json!({"a": 1}))),
+    fn many_faults_are_answered_with_the_first_ones_and_their_number() {
+        let body = format!(r#"{{"name": "n", "tags": [{}1]}}"#, "1,".repeat(200_000));
+        let answer = refusal(&body);
+        let problems = answer["exception_detail"].as_array().unwrap();
+        assert_eq!(problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(problems[9]["loc"], json!(["body", "tags", 9]));
+        assert_eq!(problems[10]["msg"], "There are 199991 more problems; correct these first.");
+        let told = answer["request_body"].as_str().unwrap();
+        assert!(told.starts_with(r#"{"name":"n","tags":[1,1,"#) && told.len() < 5000, "{told}");
+    }
+
+    #[test]
+    fn whatever_is_wrong_the_answer_is_short() {
+        let (long, many) = ("x".repeat(1 << 20), "[1],".repeat(100_000));
+        for body in [
+            format!(r#"{{"name": ["{long}"]}}"#),
+            format!(r#"{{"name": "n", "size": "{long}"}}"#),
+            format!(r#"{{"name": "n", "size": [{many}1]}}"#),
+            format!(r#"{{"name": "n", "size": {{"{long}": 1}}}}"#),
+            format!(r#"{{"other": "{long}"}}"#),
+            format!(r#"["{long}"]"#),
+            format!(r#""{long}""#),
+            format!(r#"{{"name": {long}}}"#),
+            format!(r#"{{"name": "n", "tags": [{many}1]}}"#),
         ] {
-            assert_eq!(read(text, is_text), value, "{text} {is_text}");
+            let length = refusal(&body).to_string().len();
+            assert!(length < 20_000, "{length} bytes for {}", &body[..50]);
         }
+    }
+
+    #[test]
+    fn no_answer_repeats_a_secret() {
+        for body in [
+            r#"{"name": "n", "password": ["hush"]}"#,
+            r#"{"name": "n", "password": {"a": "hush"}}"#,
+            r#"{"name": 1, "password": "hush"}"#,
+            r#"{"name": {"api_key": "hush"}}"#,
+            r#"{"password": "hush"}"#,
+            r#"{"name": "n", "size": {"token": "hush"}}"#,
+            r#"{"name": "n", "password": "hush", "size": "hus"}"#,
+        ] {
+            for client in
+                [CLIENT, Client { by: Caller::from_headers(Some("prefect/2.20.26 (API 0.8.4)"), None), ..CLIENT }]
+            {
+                match parse::<Login>(body.as_bytes(), &client) {
+                    Err(error) => assert!(!error.to_string().contains("hush"), "{error}"),
+                    Ok(_) => assert!(client.is_v2(), "{body} is right"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_is_read_as_deep_as_its_limit_and_no_deeper() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse::<Value>(nested(127).as_bytes(), &CLIENT).is_ok());
+        for depth in [128, 1_000_000] {
+            let error = parse::<Value>(nested(depth).as_bytes(), &CLIENT).unwrap_err();
+            assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY, "{depth}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_too_many_values_is_refused_before_it_is_read() {
+        let body = |values: usize| format!("[{}1]", "1,".repeat(values - 2));
+        assert!(parse::<Value>(body(MAX_VALUES).as_bytes(), &CLIENT).is_ok());
+        let error = parse::<Value>(body(MAX_VALUES + 1).as_bytes(), &CLIENT).unwrap_err();
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

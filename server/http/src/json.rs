@@ -21,6 +21,25 @@ pub(crate) fn read(bytes: &[u8]) -> serde_json::Result<Value> {
     Ok(value)
 }
 
+/// Whether a JSON text has more values than `max`. Names of members do not count, an empty list or object counts twice.
+pub(crate) fn has_more_values(bytes: &[u8], max: usize) -> bool {
+    // A value takes at least itself and what parts it from the next.
+    if bytes.len() / 2 < max {
+        return false;
+    }
+    let (mut in_text, mut escaped, mut values) = (false, false, 1);
+    for &byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values > max
+}
+
 /// The same text without a NUL.
 pub(crate) fn without_nul(text: &str) -> String {
     text.replace('\0', REPLACEMENT)
@@ -90,6 +109,13 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()).ok(), value, "{text}");
         }
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        // The list, two texts, a number, an object, and its two members.
+        let text = r#"["[,{", "\"[,", 1, {"a": ",", "b": 2}]"#;
+        assert_eq!([6, 7, 8].map(|max| has_more_values(text.as_bytes(), max)), [true, false, false]);
     }
 
     #[test]

@@ -5,12 +5,15 @@ mod arrival;
 mod body;
 mod context;
 mod cors;
+mod echo;
 mod error;
 mod input;
 mod json;
 mod layer;
 mod output;
 mod paging;
+mod problem;
+mod seldom;
 mod serve;
 mod sizes;
 mod sort;
@@ -18,15 +21,16 @@ mod view;
 mod wire;
 
 pub use context::{Client, Ctx, Settings};
-pub use error::{ApiError, Problem};
+pub use error::ApiError;
 pub use input::Input;
 pub use layer::{Layer, PREFIX};
 pub use output::{Bytes, Created, NoContent, Out, Raw};
 pub use paging::{Page, PageNumber, Paginated, list, number_of, read, refuse_past};
+pub use problem::Problem;
 pub use serve::{Limits, Server};
 pub use sizes::check_parameters;
 pub use view::{Extra, NoExtra, View};
 pub use wire::{Choice, Duration, Nullable, When, text_unless_absent};
 
 #[doc(hidden)]
-pub use poem_openapi;
+pub use {echo::shown_text, poem_openapi};

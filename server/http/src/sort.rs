@@ -57,7 +57,7 @@ macro_rules! sort {
                 let value = value.unwrap_or_default();
                 value.as_str().and_then($name::named).ok_or_else(|| {
                     let names: &[&str] = &[$($text),+];
-                    $crate::poem_openapi::types::ParseError::custom(format!("sort {value} is none of {}", names.join(", ")))
+                    $crate::poem_openapi::types::ParseError::custom(format!("sort {} is none of {}", $crate::shown_text(&value), names.join(", ")))
                 })
             }
         }

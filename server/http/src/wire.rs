@@ -8,6 +8,7 @@ use poem_openapi::types::{MaybeUndefined, ParseError, ParseFromJSON, ParseFromPa
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::echo::{NAME, cut, shown_text};
 use crate::{ApiError, Problem};
 
 macro_rules! inline_type {
@@ -47,13 +48,15 @@ impl ParseFromJSON for When {
             Value::Number(n) => n.as_f64().and_then(Time::parse_number),
             _ => None,
         };
-        time.map(When).ok_or_else(|| ParseError::custom(format!("{value} is not a date and time")))
+        time.map(When).ok_or_else(|| ParseError::custom(format!("{} is not a date and time", shown_text(&value))))
     }
 }
 
 impl ParseFromParameter for When {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-        Time::parse(value).map(When).ok_or_else(|| ParseError::custom(format!("`{value}` is not a date and time")))
+        Time::parse(value)
+            .map(When)
+            .ok_or_else(|| ParseError::custom(format!("`{}` is not a date and time", cut(value, NAME))))
     }
 }
 
@@ -78,7 +81,9 @@ impl ParseFromJSON for Duration {
             Value::String(text) => text.parse().ok().or_else(|| iso_seconds(text)),
             _ => None,
         };
-        seconds.map(Duration).ok_or_else(|| ParseError::custom(format!("{value} is not a number of seconds")))
+        seconds
+            .map(Duration)
+            .ok_or_else(|| ParseError::custom(format!("{} is not a number of seconds", shown_text(&value))))
     }
 }
 
@@ -129,7 +134,7 @@ impl<T: TextEnum> ParseFromJSON for Choice<T> {
             .as_str()
             .and_then(T::from_text)
             .map(Choice)
-            .ok_or_else(|| ParseError::custom(format!("{value} is none of {}", T::texts().join(", "))))
+            .ok_or_else(|| ParseError::custom(format!("{} is none of {}", shown_text(&value), T::texts().join(", "))))
     }
 }
 
