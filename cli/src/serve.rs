@@ -87,7 +87,7 @@ pub fn server(start: &Start) -> Result<(), String> {
     let services = if start.no_services { Vec::new() } else { mintaka_services::all(&services) };
     runtime()?.block_on(async {
         // The port first: a server that cannot listen touches no store.
-        let server = Server::bind(&host, port, Limits::default()).await.map_err(|e| e.to_string())?;
+        let server = Server::bind(&host, port, Limits::default().fitted()).await.map_err(|e| e.to_string())?;
         let address = server.address().map_err(|e| e.to_string())?;
         let (store, url) = open(start.storage.as_deref()).await?;
         let sealer = Arc::new(Sealer::from_environment(&settings::home()).map_err(|e| e.to_string())?);

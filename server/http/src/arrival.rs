@@ -13,10 +13,13 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
 use poem::http::{HeaderValue, Version, header};
 use poem::{Request, Response};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// A connection is kept for the next request while no more than so many bytes have to be thrown away before it.
 const KEPT_UP_TO: u64 = 1 << 20;
+
+/// A body of which fewer bytes a second have arrived in the end is given up, however steadily they come.
+const LEAST_RATE: u64 = 16 << 10;
 
 type Arriving = BoxBody<Bytes, io::Error>;
 
@@ -37,14 +40,17 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// Takes the place of a request's body, which fails after `patience` without a byte; `None` if there is no body.
+    /// Takes the place of a request's body, which fails after `patience` without a byte, and when it falls behind the least
+    /// rate for so long; `None` if there is no body.
     pub(crate) fn of(request: &mut Request, patience: Duration) -> Option<Arrival> {
         let body: Arriving = request.take_body().into();
         if body.is_end_stream() {
             return None;
         }
         let left = Arc::new(Mutex::new(Left::Nothing));
-        let watched = Watched { body: Some(body), patience, stall: None, left: left.clone() };
+        let now = Instant::now();
+        let watched =
+            Watched { body: Some(body), patience, begun: now, last: now, received: 0, stall: None, left: left.clone() };
         request.set_body(poem::Body::from(Arriving::new(watched)));
         let waits = request.headers().contains_key(header::EXPECT);
         Some(Arrival { left, patience, waits, version: request.version() })
@@ -81,11 +87,21 @@ struct Watched {
     /// `None` after its end.
     body: Option<Arriving>,
     patience: Duration,
+    begun: Instant,
+    /// When the last bytes arrived.
+    last: Instant,
+    received: u64,
+    /// Wakes when it may be time to give up.
     stall: Option<Pin<Box<Sleep>>>,
     left: Arc<Mutex<Left>>,
 }
 
 impl Watched {
+    /// When the body is given up if nothing more arrives.
+    fn given_up_at(&self) -> Instant {
+        self.last.min(self.begun + Duration::from_secs(self.received / LEAST_RATE)) + self.patience
+    }
+
     fn leave(&self, left: Left) {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
     }
@@ -103,12 +119,18 @@ impl Body for Watched {
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let frame = match Pin::new(body).poll_frame(context) {
             Poll::Ready(frame) => {
-                this.stall = None;
+                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+                this.received += data.map_or(0, |data| data.len() as u64);
+                this.last = Instant::now();
                 frame
             }
             Poll::Pending => {
-                let patience = this.patience;
-                ready!(this.stall.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(context));
+                let at = this.given_up_at();
+                let stall = this.stall.get_or_insert_with(|| Box::pin(sleep_until(at)));
+                if stall.deadline() != at {
+                    stall.as_mut().reset(at);
+                }
+                ready!(stall.as_mut().poll(context));
                 Some(Err(io::ErrorKind::TimedOut.into()))
             }
         };

@@ -3,16 +3,20 @@
 
 mod arrival;
 mod body;
+mod connection;
 mod context;
 mod cors;
+mod departure;
 mod echo;
 mod error;
+mod files;
 mod input;
 mod json;
 mod layer;
 mod output;
 mod paging;
 mod problem;
+mod room;
 mod seldom;
 mod serve;
 mod sizes;

@@ -1,31 +1,39 @@
 //! The accept loop: limits on connections and headers, and an orderly end.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use poem::http::uri::Scheme;
-use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::web::LocalAddr;
+use poem::{Endpoint, EndpointExt, Response};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::arrival::Arrival;
+use crate::connection::Front;
+use crate::room::Room;
+use crate::seldom::Seldom;
+
+/// Bytes of the head of a request.
+const HEAD: usize = 64 << 10;
+/// How long nothing is accepted after it failed.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Streams of an HTTP/2 connection at a time.
+const STREAMS: u32 = 32;
 
 /// Limits of the accept loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time; further ones wait.
+    /// Connections at a time, sockets among them.
     pub connections: usize,
-    /// Time for the headers of a request to arrive.
-    pub header_timeout: Duration,
+    /// Connections beside, of which each asks how the server is, or is told to come back.
+    pub reserve: usize,
+    /// Time without a whole request, or a taken part of an answer, after which a connection is closed.
+    pub idle: Duration,
     /// Headers of a request.
     pub headers: usize,
     /// Time without a byte after which the body of a request is given up.
@@ -38,7 +46,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: 10_000,
-            header_timeout: Duration::from_secs(20),
+            reserve: 16,
+            idle: Duration::from_secs(20),
             headers: 100,
             body_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(5),
@@ -84,63 +93,64 @@ impl Server {
         E: Endpoint<Output = Response> + 'static,
     {
         let local = LocalAddr(self.listener.local_addr().map(Into::into).unwrap_or_default());
-        let endpoint = Arc::new(endpoint.map_to_response());
-        let room = Arc::new(Semaphore::new(self.limits.connections));
-        let body_timeout = self.limits.body_timeout;
-        let graceful = GracefulShutdown::new();
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout)
-            .max_headers(self.limits.headers);
-        loop {
-            let Ok(permit) = room.clone().acquire_owned().await else { break };
-            let (stream, remote) = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = self.listener.accept() => match accepted {
+        let room = Room::new(self.limits.connections, self.limits.reserve, stop.clone());
+        let (connections, end) = (TaskTracker::new(), CancellationToken::new());
+        let front = Arc::new(Front {
+            endpoint: endpoint.map_to_response(),
+            local,
+            limits: self.limits,
+            builder: protocols(&self.limits),
+            stop: stop.clone(),
+            end: end.clone(),
+        });
+        let accepting = async {
+            let mut failures = Seldom::new();
+            loop {
+                let (stream, remote) = match self.listener.accept().await {
                     Ok(accepted) => accepted,
+                    Err(error) if is_of_one_connection(&error) => continue,
                     Err(error) => {
-                        // Out of file descriptors, say: the connections under way go on, new ones wait.
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        // Out of files, say: they are given back by those who do not use theirs.
+                        if let Some(number) = failures.count(Instant::now()) {
+                            tracing::warn!(%error, number, "connections could not be accepted");
+                        }
+                        room.close_idle(false);
+                        sleep(PAUSE).await;
                         continue;
                     }
-                },
-            };
-            let _ = stream.set_nodelay(true);
-            let (endpoint, local, remote) = (endpoint.clone(), local.clone(), RemoteAddr(remote.into()));
-            let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let (endpoint, local, remote) = (endpoint.clone(), local.clone(), remote.clone());
-                async move {
-                    let mut request: Request = (request, local, remote, Scheme::HTTP).into();
-                    let arrival = Arrival::of(&mut request, body_timeout);
-                    let mut response = endpoint.get_response(request).await;
-                    if let Some(arrival) = arrival {
-                        arrival.settle(&mut response);
-                    }
-                    Ok::<_, Infallible>(hyper::Response::from(response))
-                }
-            });
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            let connection = graceful.watch(connection);
-            tokio::spawn(async move {
-                let _permit = permit;
-                match connection.await {
-                    // A client that keeps a connection and asks nothing more.
-                    Err(error) if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout) => {}
-                    Err(error) => tracing::debug!(%error, "connection ended"),
-                    Ok(()) => {}
-                }
-            });
+                };
+                let _ = stream.set_nodelay(true);
+                let Some(place) = room.place().await else { return };
+                connections.spawn(front.clone().attend(stream, remote, place));
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = accepting => {}
         }
         drop(self.listener);
         sockets.close();
+        connections.close();
         let ended = async {
-            tokio::join!(graceful.shutdown(), sockets.wait());
+            tokio::join!(connections.wait(), sockets.wait());
         };
-        if tokio::time::timeout(self.limits.grace, ended).await.is_err() {
+        if timeout(self.limits.grace, ended).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
+        end.cancel();
     }
+}
+
+/// Both protocols, with their limits. Time is the connection's own affair.
+fn protocols(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().header_read_timeout(None).max_headers(limits.headers).max_buf_size(HEAD);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD as u32).max_concurrent_streams(STREAMS);
+    builder
+}
+
+/// Whether an error of `accept` is that of a connection that is gone already.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
