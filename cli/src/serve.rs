@@ -83,6 +83,10 @@ pub fn server(start: &Start) -> Result<(), String> {
         api.unnamed_clients = line;
     }
     api.collections = settings::first(settings::COLLECTIONS).map(|(folder, _)| folder.into());
+    api.allowed_hosts = settings::list(settings::ALLOWED_HOSTS);
+    api.cors_origins = settings::list(settings::ALLOWED_ORIGINS);
+    api.cors_methods = settings::list(settings::ALLOWED_METHODS);
+    api.cors_headers = settings::list(settings::ALLOWED_HEADERS);
     let services = service_settings::read()?;
     let services = if start.no_services { Vec::new() } else { mintaka_services::all(&services) };
     runtime()?.block_on(async {
@@ -106,6 +110,9 @@ pub fn server(start: &Start) -> Result<(), String> {
         println!("  point a Prefect client at it: export PREFECT_API_URL=http://{address}/api");
         if !address.ip().is_loopback() {
             println!("  warning: it listens beyond this machine, and there is no authentication yet");
+        }
+        if ctx.settings.cors_origins.iter().any(|origin| origin == "*") {
+            println!("  warning: every web page may call it, since the list of allowed origins holds *");
         }
         let endpoint = mintaka_server::endpoint(&ctx, sealer);
         let running = tokio::spawn(run_services(store.clone(), services, ctx.stop.clone()));

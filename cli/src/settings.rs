@@ -26,6 +26,18 @@ pub const UNNAMED_CLIENTS: &[&str] = &["MINTAKA_UNNAMED_CLIENTS"];
 /// Folder of further worker types.
 pub const COLLECTIONS: &[&str] = &["MINTAKA_COLLECTIONS"];
 
+/// Names that clients may call the server by.
+pub const ALLOWED_HOSTS: &[&str] = &["MINTAKA_ALLOWED_HOSTS"];
+/// Origins of web pages that may call the server.
+pub const ALLOWED_ORIGINS: &[&str] =
+    &["MINTAKA_ALLOWED_ORIGINS", "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"];
+/// Methods that those pages may use.
+pub const ALLOWED_METHODS: &[&str] =
+    &["PREFECT_SERVER_API_CORS_ALLOWED_METHODS", "PREFECT_SERVER_CORS_ALLOWED_METHODS"];
+/// Headers that those pages may send.
+pub const ALLOWED_HEADERS: &[&str] =
+    &["PREFECT_SERVER_API_CORS_ALLOWED_HEADERS", "PREFECT_SERVER_CORS_ALLOWED_HEADERS"];
+
 /// The value of the first of these names that is set and not empty, with the name.
 pub fn first(names: &[&str]) -> Option<(String, String)> {
     names.iter().find_map(|name| {
@@ -41,6 +53,12 @@ pub fn parsed<T: std::str::FromStr>(names: &[&str], takes: &str) -> Result<Optio
     first(names)
         .map(|(value, name)| value.trim().parse().map_err(|_| format!("{name}={value} is not {takes}")))
         .transpose()
+}
+
+/// As [`first`], as a list with commas.
+pub fn list(names: &[&str]) -> Vec<String> {
+    let text = first(names).map(|(value, _)| value).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
 /// As [`first`], as a switch.

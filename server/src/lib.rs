@@ -42,5 +42,5 @@ pub fn endpoint(ctx: &Ctx, sealer: Arc<Sealer>) -> impl Endpoint<Output = Respon
         .at("/", make_sync(|_| Html(include_str!("welcome.html")).into_response()))
         .at("/openapi.json", of_document())
         .nest(PREFIX, api);
-    Layer::new(routes, paths).with_unnamed(ctx.settings.unnamed_clients)
+    Layer::new(routes, paths).with_settings(&ctx.settings)
 }

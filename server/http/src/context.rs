@@ -28,6 +28,15 @@ pub struct Settings {
     pub register_blocks: bool,
     /// The line of clients that do not say who they are, such as scripts.
     pub unnamed_clients: ClientLine,
+    /// Names that clients may call the server by, such as `prefect.example` or `prefect.example:4200`; `*` for any. A
+    /// server that listens on loopback alone takes the names of loopback beside them; another takes any if there is none.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call beside the server's own, such as `https://ui.example`; `*` for all.
+    pub cors_origins: Vec<String>,
+    /// Methods that those pages may use; none for all.
+    pub cors_methods: Vec<String>,
+    /// Headers that those pages may send; none for all.
+    pub cors_headers: Vec<String>,
 }
 
 impl Default for Settings {
@@ -39,6 +48,10 @@ impl Default for Settings {
             collections: None,
             register_blocks: true,
             unnamed_clients: ClientLine::V3,
+            allowed_hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            cors_methods: Vec::new(),
+            cors_headers: Vec::new(),
         }
     }
 }

@@ -15,8 +15,11 @@ use poem::http::{HeaderValue, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParseRequestPayloadError};
 
+use crate::aside::{Aside, LONG_FROM, aside};
+use crate::cors::{self, Cors};
+use crate::gate::{Gate, Sender};
 use crate::json::path_without_nul;
-use crate::{ApiError, Client, Problem, cors};
+use crate::{ApiError, Client, Problem, Settings, echo};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api";
@@ -34,17 +37,21 @@ pub struct Layer<E> {
     paths: Arc<BTreeSet<String>>,
     /// The line of clients that do not say who they are.
     unnamed: ClientLine,
+    gate: Gate,
+    cors: Cors,
 }
 
 impl<E> Layer<E> {
-    /// Wraps `inner`; `paths` are those of the document, relative to [`PREFIX`].
+    /// Wraps `inner`, at the default settings; `paths` are those of the document, relative to [`PREFIX`].
     pub fn new(inner: E, paths: impl IntoIterator<Item = String>) -> Layer<E> {
-        Layer { inner, paths: Arc::new(paths.into_iter().collect()), unnamed: ClientLine::V3 }
+        let paths = Arc::new(paths.into_iter().collect());
+        let settings = Settings::default();
+        Layer { inner, paths, unnamed: settings.unnamed_clients, gate: Gate::default(), cors: Cors::new(&settings) }
     }
 
-    /// The same with another line for clients that do not say who they are.
-    pub fn with_unnamed(self, unnamed: ClientLine) -> Layer<E> {
-        Layer { unnamed, ..self }
+    /// The same with these settings.
+    pub fn with_settings(self, settings: &Settings) -> Layer<E> {
+        Layer { unnamed: settings.unnamed_clients, gate: Gate::new(settings), cors: Cors::new(settings), ..self }
     }
 
     /// The other spelling of a path, if the document has it.
@@ -77,14 +84,20 @@ impl<E: Endpoint> Endpoint for Layer<E> {
         let begun = Instant::now();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let agent = request.headers().get(header::USER_AGENT).cloned();
-        let from_page = cors::is_from_page(&request) && uri.path().starts_with(PREFIX);
-        let preflight = if from_page { cors::preflight(&request) } else { None };
-        let mut response = match preflight {
-            Some(answer) => answer,
-            None => self.answer(request).await?,
+        let mut response = match self.gate.pass(&request) {
+            Err(refused) => refused.into_response(),
+            Ok(Sender::Own) => self.answer(request).await?,
+            Ok(Sender::Page(page)) => {
+                let mut response = match self.cors.preflight(&request) {
+                    Some(answer) => answer,
+                    None => self.answer(request).await?,
+                };
+                cors::allow(&mut response, page);
+                response
+            }
         };
-        if from_page {
-            cors::allow(&mut response);
+        if self.gate.tells_pages_apart() {
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
         }
         let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1e3);
         let client = agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default();
@@ -107,11 +120,18 @@ impl<E: Endpoint> Layer<E> {
         if let Err(refused) = check_api_version(&request, uri.path()) {
             return Ok(refused.into_response());
         }
+        if let Err(refused) = check_type(&mut request) {
+            return Ok(refused.into_response());
+        }
         let path = request.uri().path_and_query().and_then(|path| path_without_nul(path.as_str()));
         if let Some(path) = path.and_then(|path| path.parse::<Uri>().ok()) {
             *request.uri_mut() = path;
         }
-        let response = match self.inner.call(request).await {
+        let answer = match has_long_body(&request) {
+            true => Aside::new(self.inner.call(request)).await,
+            false => self.inner.call(request).await,
+        };
+        let response = match answer {
             Ok(response) => response.into_response(),
             Err(error) if error.is::<NotFoundError>() => match self.other_slash(uri.path()) {
                 Some(path) => {
@@ -182,6 +202,35 @@ fn check_api_version(request: &Request, path: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Whether reading the body, and what is made of it, may take long.
+fn has_long_body(request: &Request) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    match header(header::CONTENT_LENGTH) {
+        Some(length) => length.parse().is_ok_and(|length: u64| length >= LONG_FROM),
+        None => header(header::CONTENT_TYPE).is_some() || header(header::TRANSFER_ENCODING).is_some(),
+    }
+}
+
+/// Bodies are JSON. One without a type is read as such (wire: 3.x clients before 3.6.19 send none).
+fn check_type(request: &mut Request) -> Result<(), ApiError> {
+    let types = request.headers().get_all(header::CONTENT_TYPE);
+    let Some(other) = types.iter().find(|one| !one.to_str().is_ok_and(is_json)) else { return Ok(()) };
+    let detail = format!(
+        "Bodies are read as application/json, and this one says that it is {:?}.",
+        echo::cut(&String::from_utf8_lossy(other.as_bytes()), echo::NAME)
+    );
+    let body = request.take_body();
+    let is_empty = body.is_empty();
+    request.set_body(body);
+    if is_empty { Ok(()) } else { Err(ApiError::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)) }
+}
+
+/// Whether a content type is JSON, whatever its parameters.
+fn is_json(text: &str) -> bool {
+    let name = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    name == "application/json" || (name.contains('/') && name.ends_with("+json"))
+}
+
 fn accepts_gzip(request: &Request) -> bool {
     let accepts = request.headers().get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     accepts.split(',').any(|one| {
@@ -209,14 +258,19 @@ async fn compressed(response: Response) -> Response {
     let Ok(body) = poem::Body::from(body).into_bytes().await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(1));
-    let Ok(packed) = encoder.write_all(&body).and_then(|()| encoder.finish()) else {
-        return restored(body.into());
-    };
+    let is_long = body.len() as u64 >= LONG_FROM;
+    let packed = if is_long { aside(|| pack(&body)) } else { pack(&body) };
+    let Ok(packed) = packed else { return restored(body.into()) };
     let mut response = restored(packed.into());
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
     response
+}
+
+fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::new(1));
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }

@@ -2,6 +2,8 @@
 //! once, here; resources only say what they do.
 
 mod arrival;
+mod aside;
+mod authority;
 mod body;
 mod connection;
 mod context;
@@ -10,6 +12,7 @@ mod departure;
 mod echo;
 mod error;
 mod files;
+mod gate;
 mod input;
 mod json;
 mod layer;

@@ -35,7 +35,7 @@ pub fn calls<A: OpenApi + 'static>(ctx: &Ctx, apis: A) -> Calls<impl Endpoint<Ou
     let service = OpenApiService::new(apis, "test", "1");
     let document: Value = serde_json::from_str(&service.spec()).unwrap();
     let paths: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
-    let layer = Layer::new(Route::new().nest(PREFIX, service), paths).with_unnamed(ctx.settings.unnamed_clients);
+    let layer = Layer::new(Route::new().nest(PREFIX, service), paths).with_settings(&ctx.settings);
     Calls(TestClient::new(layer))
 }
 

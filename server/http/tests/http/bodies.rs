@@ -1,89 +1,12 @@
-//! Connections: bodies that come late, not at all, or to somebody who does not want them.
-
-#![allow(clippy::unwrap_used)] // in a test a panic is the report
-
-mod stand;
+//! Bodies that come late, not at all, or to somebody who does not want them.
 
 use std::time::Duration;
 
-use mintaka_http::{Limits, Server};
-use stand::endpoint;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use mintaka_http::Limits;
 
-/// No wait of a test is longer.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::wire::Stand;
+
 const BODY: &str = r#"{"name": "n", "size": 1}"#;
-
-/// A server that runs until it is dropped.
-struct Stand {
-    address: std::net::SocketAddr,
-    _stop: DropGuard,
-}
-
-impl Stand {
-    async fn start(body_timeout: Duration) -> Stand {
-        let limits = Limits { body_timeout, ..Limits::default() };
-        let server = Server::bind("127.0.0.1", 0, limits).await.unwrap();
-        let (address, stop) = (server.address().unwrap(), CancellationToken::new());
-        tokio::spawn(server.run(endpoint(), stop.clone(), TaskTracker::new()));
-        Stand { address, _stop: stop.drop_guard() }
-    }
-
-    async fn connect(&self) -> Wire {
-        Wire(TcpStream::connect(self.address).await.unwrap())
-    }
-}
-
-struct Wire(TcpStream);
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn closes(&self) -> bool {
-        self.head.contains("connection: close")
-    }
-}
-
-impl Wire {
-    async fn say(&mut self, text: &str) {
-        timeout(LIMIT, self.0.write_all(text.as_bytes())).await.unwrap().unwrap();
-    }
-
-    async fn head(&mut self, method: &str, path: &str, headers: &str) {
-        self.say(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
-    }
-
-    async fn byte(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        (timeout(LIMIT, self.0.read(&mut byte)).await.unwrap().unwrap() == 1).then_some(byte[0])
-    }
-
-    async fn answer(&mut self) -> Answer {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.byte().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap().to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        timeout(LIMIT, self.0.read_exact(&mut body)).await.unwrap().unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: String::from_utf8(body).unwrap() }
-    }
-
-    /// Whether the server ends the connection, in an orderly way.
-    async fn ends(&mut self) -> bool {
-        self.byte().await.is_none()
-    }
-}
 
 const EARLY: [(&str, &str, u16); 5] = [
     ("POST", "/api/things/touch", 204),
@@ -95,7 +18,7 @@ const EARLY: [(&str, &str, u16); 5] = [
 
 #[tokio::test]
 async fn a_body_that_nobody_reads_may_come_after_the_answer_and_the_connection_goes_on() {
-    let stand = Stand::start(LIMIT).await;
+    let stand = Stand::start().await;
     for (method, path, status) in EARLY {
         let mut wire = stand.connect().await;
         for _ in 0..2 {
@@ -112,7 +35,7 @@ async fn a_body_that_nobody_reads_may_come_after_the_answer_and_the_connection_g
 
 #[tokio::test]
 async fn a_large_body_that_nobody_reads_ends_the_connection_and_the_answer_says_so() {
-    let stand = Stand::start(LIMIT).await;
+    let stand = Stand::start().await;
     let large = "x".repeat(5 << 20);
     for (method, path, status) in EARLY {
         let mut wire = stand.connect().await;
@@ -131,7 +54,7 @@ async fn a_large_body_that_nobody_reads_ends_the_connection_and_the_answer_says_
 
 #[tokio::test]
 async fn a_client_that_asks_before_it_sends_is_not_asked_for_what_nobody_reads() {
-    let stand = Stand::start(LIMIT).await;
+    let stand = Stand::start().await;
     let mut wire = stand.connect().await;
     wire.head("POST", "/api/nothing", "Content-Length: 10\r\nExpect: 100-continue\r\n").await;
     let answer = wire.answer().await;
@@ -146,7 +69,7 @@ async fn a_client_that_asks_before_it_sends_is_not_asked_for_what_nobody_reads()
 
 #[tokio::test]
 async fn a_body_that_is_announced_too_large_is_refused_at_once() {
-    let stand = Stand::start(LIMIT).await;
+    let stand = Stand::start().await;
     let mut wire = stand.connect().await;
     wire.head("POST", "/api/things/echo", "Content-Length: 10000000000\r\n").await;
     let answer = wire.answer().await;
@@ -155,7 +78,7 @@ async fn a_body_that_is_announced_too_large_is_refused_at_once() {
 
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
-    let stand = Stand::start(Duration::from_millis(50)).await;
+    let stand = Stand::with(Limits { body_timeout: Duration::from_millis(50), ..Limits::default() }).await;
     let mut wire = stand.connect().await;
     wire.head("POST", "/api/things/echo", "Content-Length: 10\r\n").await;
     wire.say("{\"a").await;
@@ -170,8 +93,32 @@ async fn a_body_that_stalls_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_given_up_though_it_never_stalls() {
+    let stand = Stand::with(Limits { body_timeout: Duration::from_millis(300), ..Limits::default() }).await;
+    let mut wire = stand.connect().await;
+    wire.head("POST", "/api/things/echo", "Content-Length: 1000000\r\n").await;
+    while !wire.hears().await {
+        wire.say("x").await;
+    }
+    let answer = wire.answer().await;
+    assert_eq!((answer.status, answer.closes()), (408, true), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn extensions_of_chunks_come_to_an_end() {
+    let stand = Stand::start().await;
+    let mut wire = stand.connect().await;
+    wire.head("POST", "/api/things/echo", "Transfer-Encoding: chunked\r\n").await;
+    let extension = format!("1;{}\r\nx\r\n", "a=b;".repeat(1000));
+    for _ in 0..20 {
+        wire.say(&extension).await;
+    }
+    assert_eq!(wire.answer().await.status, 400);
+}
+
+#[tokio::test]
 async fn chunks_that_are_none_are_a_bad_request() {
-    let stand = Stand::start(LIMIT).await;
+    let stand = Stand::start().await;
     let mut wire = stand.connect().await;
     wire.head("POST", "/api/things/echo", "Transfer-Encoding: chunked\r\n").await;
     wire.say("zz\r\n").await;

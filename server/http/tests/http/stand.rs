@@ -1,7 +1,10 @@
 //! A small API behind the layer.
 
+use futures_util::{SinkExt, StreamExt};
 use mintaka_http::{ApiError, Input, Layer, NoContent, Nullable, Out, PREFIX};
-use poem::{Endpoint, Response, Route};
+use poem::endpoint::make_sync;
+use poem::web::websocket::WebSocket;
+use poem::{Endpoint, IntoResponse, Route, get, handler};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi, OpenApiService};
 use serde_json::{Value, json};
@@ -38,13 +41,32 @@ impl Things {
         Err(ApiError::not_yet("This"))
     }
 
+    /// An answer of so many KiB.
+    #[oai(path = "/long/:size", method = "get", operation_id = "long")]
+    async fn long(&self, size: Path<usize>) -> Out<Value> {
+        Out(json!("x".repeat(size.0 << 10)))
+    }
+
     #[oai(path = "/none", method = "get", operation_id = "none")]
     async fn none(&self) -> Out<Nullable<f64>> {
         Out(Nullable(None))
     }
 }
 
-pub fn endpoint() -> impl Endpoint<Output = Response> + 'static {
+/// Says what it hears.
+#[handler]
+fn socket(upgrade: WebSocket) -> impl IntoResponse {
+    upgrade.on_upgrade(|mut stream| async move {
+        while let Some(Ok(message)) = stream.next().await {
+            if stream.send(message).await.is_err() {
+                break;
+            }
+        }
+    })
+}
+
+pub fn endpoint() -> Layer<impl Endpoint + 'static> {
     let service = OpenApiService::new(Things, "test", "1");
-    Layer::new(Route::new().nest(PREFIX, service), ["/slash/".to_owned()])
+    let api = Route::new().at("/health", make_sync(|_| "true")).at("/socket", get(socket)).nest("/", service);
+    Layer::new(Route::new().nest(PREFIX, api), ["/slash/".to_owned()])
 }
