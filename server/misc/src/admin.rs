@@ -26,6 +26,7 @@ fn v3_settings(settings: &Settings) -> Value {
     all["server"]["register_blocks_on_start"] = settings.register_blocks.into();
     all["server"]["api"]["default_limit"] = settings.default_limit.into();
     all["server"]["api"]["max_parameter_size"] = settings.max_parameter_size.into();
+    all["server"]["api"]["cors_allowed_origins"] = settings.cors_origins.join(",").into();
     all
 }
 

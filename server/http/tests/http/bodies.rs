@@ -105,15 +105,19 @@ async fn a_body_that_drips_is_given_up_though_it_never_stalls() {
 }
 
 #[tokio::test]
-async fn extensions_of_chunks_come_to_an_end() {
+async fn extensions_of_chunks_and_trailers_come_to_an_end() {
     let stand = Stand::start().await;
-    let mut wire = stand.connect().await;
-    wire.head("POST", "/api/things/echo", "Transfer-Encoding: chunked\r\n").await;
-    let extension = format!("1;{}\r\nx\r\n", "a=b;".repeat(1000));
-    for _ in 0..20 {
-        wire.say(&extension).await;
+    let extension = format!("1;{}\r\n \r\n", "a=b;".repeat(1000));
+    for (begun, more) in [("", extension), ("0\r\n", format!("X-A: {}\r\n", "b".repeat(4000)))] {
+        let mut wire = stand.connect().await;
+        wire.head("POST", "/api/things/echo", "Transfer-Encoding: chunked\r\n").await;
+        wire.say(begun).await;
+        for _ in 0..20 {
+            wire.say(&more).await;
+        }
+        let answer = wire.answer().await;
+        assert_eq!((answer.status, answer.closes()), (400, true), "{}", answer.body);
     }
-    assert_eq!(wire.answer().await.status, 400);
 }
 
 #[tokio::test]
