@@ -16,6 +16,7 @@ mod commit;
 mod connection;
 mod error;
 mod files;
+mod fold;
 mod gate;
 mod identify;
 mod info;

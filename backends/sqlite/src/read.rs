@@ -5,6 +5,7 @@ use mintaka_sqlkit::{Select, Sqlite, aggregate, select};
 
 use crate::codec;
 use crate::error::store;
+use crate::fold::foldable;
 use crate::plan::plan;
 use crate::session::Session;
 
@@ -30,7 +31,10 @@ impl Session {
     }
 
     pub fn aggregate(&mut self, asked: &Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        self.values(&aggregate(&Sqlite, asked))
+        match foldable(asked) {
+            Some(inputs) => self.fold(asked, &inputs),
+            None => self.values(&aggregate(&Sqlite, asked)),
+        }
     }
 
     /// How far the stream writers have got.

@@ -1,6 +1,6 @@
 //! Aggregates as SELECT … GROUP BY statements.
 
-use mintaka_core::{Aggregate, Direction, Group, Kind, Measure};
+use mintaka_core::{Aggregate, Col, Direction, Group, Kind, Measure};
 
 use crate::Dialect;
 use crate::filter::{self, is_all};
@@ -32,6 +32,30 @@ pub fn aggregate(dialect: &dyn Dialect, aggregate: &Aggregate) -> Select {
     }
     b.push(" LIMIT ").push_param(count(aggregate.limit));
     Select { text: b.text, params: b.params, kinds }
+}
+
+/// The statement that reads, of each row that an aggregate is of, the columns of its groups and then those of its measures;
+/// a count has none.
+pub fn inputs(dialect: &dyn Dialect, aggregate: &Aggregate) -> Select {
+    let mut b = Builder::new(dialect);
+    let row = b.alias();
+    let grouped = aggregate.by.iter().map(|group| match group {
+        Group::Column(column) | Group::Bucket { column, .. } => *column,
+    });
+    let measured = aggregate.measures.iter().filter_map(|measure| match measure {
+        Measure::Count => None,
+        Measure::CountDistinct(c) | Measure::Sum(c) | Measure::SumSince(c, _) | Measure::Min(c) | Measure::Max(c) => {
+            Some(*c)
+        }
+    });
+    let columns: Vec<Col> = grouped.chain(measured).collect();
+    let output = list(columns.iter().map(|column| row.column(*column)));
+    b.push(&format!("SELECT {output} FROM {} AS {row}", quoted(aggregate.table.name)));
+    if !is_all(&aggregate.filter) {
+        b.push(" WHERE ");
+        filter::conditions(&mut b, &required(&aggregate.filter), row, &[]);
+    }
+    Select { text: b.text, params: b.params, kinds: columns.iter().map(|column| column.def().kind).collect() }
 }
 
 fn group(dialect: &dyn Dialect, group: &Group, row: Alias) -> (String, Kind) {

@@ -23,7 +23,7 @@ mod tags;
 mod text;
 mod writes;
 
-pub use aggregate::aggregate;
+pub use aggregate::{aggregate, inputs};
 pub use count::{column_of, count_part, equal_to};
 pub use dialect::{Dialect, Sqlite};
 pub use path::{Path, Plan, key_of_parent, required};

@@ -27,7 +27,6 @@ pub fn aggregate<'r>(
             groups.entry(group).or_default().push(row);
         }
     }
-    // Groups come in ascending order, and the sort below is stable.
     let mut lines: Vec<Vec<Value>> = groups
         .into_iter()
         .map(|(group, rows)| {
@@ -35,14 +34,19 @@ pub fn aggregate<'r>(
             group.into_iter().map(|value| Ok(value.0)).chain(measures).collect()
         })
         .collect::<Result<_, _>>()?;
-    lines.sort_by(|a, b| in_order(&aggregate.order, a, b));
-    lines.truncate(usize::try_from(aggregate.limit).unwrap_or(usize::MAX));
+    sort_lines(aggregate, &mut lines);
     Ok(lines)
 }
 
-fn in_order(order: &[(usize, Direction)], a: &[Value], b: &[Value]) -> Ordering {
-    let by_each = order.iter().map(|&(i, direction)| direction.applied(a[i].order(&b[i])));
-    by_each.reduce(Ordering::then).unwrap_or(Ordering::Equal)
+/// Puts the lines of an aggregate in order, as it asks and then by all groups, and leaves as many as it asks for.
+pub fn sort_lines(aggregate: &Aggregate, lines: &mut Vec<Vec<Value>>) {
+    let groups = (0..aggregate.by.len()).map(|group| (group, Direction::Asc));
+    let order: Vec<(usize, Direction)> = aggregate.order.iter().copied().chain(groups).collect();
+    lines.sort_by(|a, b| {
+        let by_each = order.iter().map(|&(i, direction)| direction.applied(a[i].order(&b[i])));
+        by_each.fold(Ordering::Equal, Ordering::then)
+    });
+    lines.truncate(usize::try_from(aggregate.limit).unwrap_or(usize::MAX));
 }
 
 fn group_of(row: &Row, by: &Group) -> Value {

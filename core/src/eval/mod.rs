@@ -11,7 +11,7 @@ mod aggregate;
 mod meets;
 mod select;
 
-pub use aggregate::aggregate;
+pub use aggregate::{aggregate, sort_lines};
 pub use meets::meets;
 pub use select::{compare, select};
 
