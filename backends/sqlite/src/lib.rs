@@ -27,6 +27,7 @@ mod queue;
 mod read;
 mod readers;
 mod session;
+mod text_search;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -23,6 +23,7 @@ pub(crate) struct Migration {
 pub(crate) static MIGRATIONS: &[Migration] = &[
     Migration { version: 1, min_binary: "0.1.0", sql: include_str!("../migrations/0001.sql") },
     Migration { version: 2, min_binary: "0.2.0", sql: include_str!("../migrations/0002.sql") },
+    Migration { version: 3, min_binary: "0.3.0", sql: include_str!("../migrations/0003.sql") },
 ];
 
 /// The version of the schema that this binary writes.

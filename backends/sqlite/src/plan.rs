@@ -132,7 +132,7 @@ mod tests {
         (Filter::has(flow_run::deployment_id, deployment::id, Filter::eq(deployment::id, Uuid::from_u128(1))), rows)
     }
     fn named() -> (Filter, u64) {
-        (Filter::eq(flow_run::name, "n"), u64::MAX)
+        (Filter::eq(flow_run::flow_version, "n"), u64::MAX)
     }
     fn of_flow() -> (Filter, u64) {
         (Filter::eq(flow_run::flow_id, Uuid::from_u128(1)), u64::MAX)
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_first_part_that_leaves_few_rows_leads_and_else_the_order_of_the_query() {
         let newest = |query: Query| query.order(flow_run::sort_time, Direction::Desc);
-        let by_name = |query: Query| query.order(flow_run::name, Direction::Asc);
+        let by_version = |query: Query| query.order(flow_run::flow_version, Direction::Asc);
         let mixed =
             |query: Query| query.order(flow_run::sort_time, Direction::Asc).order(flow_run::created, Direction::Desc);
         type Case<'a> = (&'a str, &'a dyn Fn(Query) -> Query, Vec<(Filter, u64)>, Vec<Path>, usize);
@@ -183,7 +183,7 @@ mod tests {
                 0,
             ),
             ("a range of the order", &newest, vec![since(), state(5000)], vec![Narrow, Walk], 1),
-            ("no index gives the order", &by_name, vec![state(5000), tag(9000)], vec![], 0),
+            ("no index gives the order", &by_version, vec![state(5000), tag(9000)], vec![], 0),
             ("nor one in mixed directions", &mixed, vec![state(5000)], vec![], 0),
             ("the key is an order", &|query| query, vec![state(5000)], vec![Walk], 1),
         ];

@@ -11,6 +11,8 @@ use crate::session::Session;
 
 impl Session {
     pub fn select(&mut self, query: &Query) -> Result<Vec<Row>, Error> {
+        let searched = self.searched(query)?;
+        let query = searched.as_ref().unwrap_or(query);
         let counted = |probe: &Select| match self.values(probe)?.first().map(Vec::as_slice) {
             Some([Value::Int(n)]) => Ok(n.unsigned_abs()),
             other => Err(Error::Corrupt(format!("a count gave {other:?}"))),
@@ -51,7 +53,7 @@ impl Session {
         self.rows_of(select, |row| codec::row(row, select.kinds.iter().copied()))
     }
 
-    fn values(&self, select: &Select) -> Result<Vec<Vec<Value>>, Error> {
+    pub fn values(&self, select: &Select) -> Result<Vec<Vec<Value>>, Error> {
         self.rows_of(select, |row| codec::values(row, 0, select.kinds.iter().copied()))
     }
 

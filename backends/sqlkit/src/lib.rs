@@ -26,7 +26,7 @@ mod writes;
 pub use aggregate::{aggregate, inputs};
 pub use count::{column_of, count_part, equal_to};
 pub use dialect::{Dialect, Sqlite};
-pub use path::{Path, Plan, key_of_parent, required};
+pub use path::{Path, Plan, begins_an_index, key_of_parent, required};
 pub use select::{Select, select};
 pub use text::quoted;
 pub use writes::{Statements, TagTable, find_text, update_text};

@@ -58,7 +58,7 @@ fn naming(filter: &Filter, key: Col) -> Option<&Filter> {
 }
 
 /// Whether an index, other than one of tags, begins with the column.
-pub(crate) fn begins_an_index(column: Col) -> bool {
+pub fn begins_an_index(column: Col) -> bool {
     let begins = |columns: &[usize]| columns.first() == Some(&column.ordinal);
     column.table.unique.is_some_and(begins) || column.table.indexes.iter().any(|index| begins(index.columns))
 }

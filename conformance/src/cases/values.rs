@@ -229,8 +229,8 @@ fn without_stamp(table: &Table, mut row: Row) -> Row {
 async fn large_texts_are_kept(lab: Lab) -> Result<(), Error> {
     let name: String = "aé\u{1f680}'".chars().cycle().take(200_000).collect();
     lab.seed([sample::variable(1, &format!("\"{name}\""))]).await?;
-    lab.seed([FlowRun { name: name.clone(), ..sample::flow_run(1, 1) }]).await?;
-    assert_eq!(lab.get::<FlowRun>(key(1)).await?.name, name);
+    lab.seed([FlowRun { flow_version: Some(name.clone()), ..sample::flow_run(1, 1) }]).await?;
+    assert_eq!(lab.get::<FlowRun>(key(1)).await?.record.flow_version.as_deref(), Some(name.as_str()));
     assert_eq!(lab.get::<Variable>(key(1)).await?.value.text().len(), name.len() + 2);
     Ok(())
 }

@@ -58,7 +58,9 @@ record! {
     index "ix_flow_run__state_type_next" (state_type, next_scheduled_start_time);
     index "ix_flow_run__deployment_state_next" (deployment_id, state_type, next_scheduled_start_time);
     index "ix_flow_run__work_queue_state_next" (work_queue_id, state_type, next_scheduled_start_time);
-    index "ix_flow_run__expected_start_time" (expected_start_time);
+    index "ix_flow_run__history" (expected_start_time, state_type, state_name, state_timestamp, start_time, start_delay, total_run_time);
+    index "ix_flow_run__name" (name);
+    index "ix_flow_run__end_time" (end_time);
     index "ix_flow_run__sort_time" (sort_time);
     index "ix_flow_run__flow_id_sort_time" (flow_id, sort_time);
     index "ix_flow_run__state_name_sort_time" (state_name, sort_time);

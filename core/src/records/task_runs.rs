@@ -43,6 +43,6 @@ record! {
     unique (flow_run_id, task_key, dynamic_key);
     index "ix_task_run__task_key_dynamic_key" (task_key, dynamic_key);
     index "ix_task_run__state_type_next" (state_type, next_scheduled_start_time);
-    index "ix_task_run__expected_start_time" (expected_start_time);
+    index "ix_task_run__history" (expected_start_time, state_type, state_name, state_timestamp, start_time, start_delay, total_run_time);
     index "ix_task_run__tags" (tags, expected_start_time);
 }

@@ -43,7 +43,9 @@ CREATE UNIQUE INDEX "uq_flow_run__flow_id_idempotency_key" ON "flow_run" ("flow_
 CREATE INDEX "ix_flow_run__state_type_next" ON "flow_run" ("state_type", "next_scheduled_start_time", "id");
 CREATE INDEX "ix_flow_run__deployment_state_next" ON "flow_run" ("deployment_id", "state_type", "next_scheduled_start_time", "id") WHERE "deployment_id" IS NOT NULL;
 CREATE INDEX "ix_flow_run__work_queue_state_next" ON "flow_run" ("work_queue_id", "state_type", "next_scheduled_start_time", "id") WHERE "work_queue_id" IS NOT NULL;
-CREATE INDEX "ix_flow_run__expected_start_time" ON "flow_run" ("expected_start_time", "id");
+CREATE INDEX "ix_flow_run__history" ON "flow_run" ("expected_start_time", "state_type", "state_name", "state_timestamp", "start_time", "start_delay", "total_run_time", "id");
+CREATE INDEX "ix_flow_run__name" ON "flow_run" ("name", "id");
+CREATE INDEX "ix_flow_run__end_time" ON "flow_run" ("end_time", "id");
 CREATE INDEX "ix_flow_run__sort_time" ON "flow_run" ("sort_time", "id");
 CREATE INDEX "ix_flow_run__flow_id_sort_time" ON "flow_run" ("flow_id", "sort_time", "id");
 CREATE INDEX "ix_flow_run__state_name_sort_time" ON "flow_run" ("state_name", "sort_time", "id");
