@@ -48,7 +48,7 @@ fn start_and_end_are_set_once_and_the_end_is_taken_back() {
         (started(flow(Running, Running)), Some(BEFORE), None),
         (started(flow(Running, Completed)), Some(BEFORE), Some(NOW)),
         (flow(Pending, Failed), Some(NOW), Some(NOW)),
-        (flow(Pending, Failed).v2(), None, None),
+        (flow(Pending, Failed).v2(), Some(NOW), Some(NOW)),
         (started(flow(Running, Failed)).v2(), Some(BEFORE), Some(NOW)),
         (ended(forced(Failed, Completed)), Some(BEFORE), Some(BEFORE)),
         (ended(forced(Failed, Running)), Some(BEFORE), None),
@@ -144,9 +144,9 @@ fn task_runs_are_kept_alike() {
     assert_eq!((details.flow_run_id, details.task_run_id), (case.run.flow_run_id, Some(case.run.id)));
     assert_eq!(verdict.run.total_run_time, 10.0);
     for terminal in [Completed, Failed, Cancelled, Crashed] {
-        let run = task(Pending, terminal).judge(&around).run;
-        assert_eq!((run.start_time, run.end_time), (Some(NOW), Some(NOW)));
-        let run = task(Pending, terminal).v2().judge(&around).run;
-        assert_eq!((run.start_time, run.end_time), (None, None));
+        for by in [V2, V3] {
+            let run = task(Pending, terminal).by(by).judge(&around).run;
+            assert_eq!((run.start_time, run.end_time), (Some(NOW), Some(NOW)));
+        }
     }
 }

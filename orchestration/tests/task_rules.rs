@@ -316,7 +316,7 @@ fn background_task_runs_are_taken_once_and_keep_their_parameters() {
     assert_eq!(parameters(task(Pending, Running), None), Some(5));
     assert_eq!(parameters(task(Pending, Running), Some(6)), Some(6));
     assert_eq!(parameters(task(Running, Completed), None), None);
-    assert_eq!(parameters(task(Scheduled, Pending).v2(), None), None);
+    assert_eq!(parameters(task(Scheduled, Pending).v2(), None), Some(5));
 
     let taken = "ABORT -: This run is in a RUNNING state and cannot transition to a PENDING state.";
     check([

@@ -4,10 +4,10 @@
 mod world;
 
 use mintaka_core::records::{
-    Artifact, Event, EventResource, FlowRun, FlowRunInput, FlowRunState, StateType, TaskRun, TaskRunState,
+    Artifact, Deployment, Event, EventResource, FlowRun, FlowRunInput, FlowRunState, StateType, TaskRun, TaskRunState,
     TaskRunStateCache, artifact, event, flow_run_state, task_run_state,
 };
-use mintaka_core::{Error, Filter, Json};
+use mintaka_core::{Batch, Error, Filter, Json, Key};
 use mintaka_orchestration::ops::event_index;
 use mintaka_orchestration::ops::{
     NewFlowRun, NewTaskRun, Transitioned, create_flow_run, create_task_run, set_flow_run_state, set_task_run_state,
@@ -423,4 +423,25 @@ async fn a_forced_state_passes() {
     let forced = Proposed::new(StateType::Cancelling);
     let went = set_flow_run_state(&world.store, id, forced, FlowPolicy::Minimal, &BY).await.unwrap();
     assert_eq!((went.status, went.wrote), (Status::Accept, true));
+}
+
+#[tokio::test]
+async fn a_run_is_not_scheduled_again_once_its_deployment_is_deleted() {
+    for policy in [FlowPolicy::Core, FlowPolicy::Minimal] {
+        let world = world().await;
+        let deployment = world.deployment(|_| {}).await;
+        let of_deployment =
+            async |state| world.run(Proposed::new(state), |new| new.deployment_id = Some(deployment)).await;
+        let (retried, stranded) = (of_deployment(StateType::Failed).await, of_deployment(StateType::Failed).await);
+        let retry = async |id| {
+            let want = Proposed::awaiting_retry(world.now());
+            set_flow_run_state(&world.store, id, want, policy, &BY).await.unwrap()
+        };
+        assert_eq!(retry(retried).await.status, Status::Accept);
+        world.store.commit(Batch::new().delete::<Deployment>(Key::id(deployment))).await.unwrap();
+        let refused = retry(stranded).await;
+        assert_eq!((refused.status, refused.wrote), (Status::Abort, false));
+        assert!(refused.details.reason().unwrap().contains("deployment was deleted"), "{:?}", refused.details);
+        assert_eq!(world.get::<FlowRun>(stranded).await.state_type, Some(StateType::Failed));
+    }
 }

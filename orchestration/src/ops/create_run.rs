@@ -11,7 +11,7 @@ use super::transition_task_run::judge_task_run;
 use crate::caller::Caller;
 use crate::error::OpError;
 use crate::names::random_name;
-use crate::rules::{Case, FlowPolicy, judge};
+use crate::rules::{Case, FlowAround, FlowPolicy, judge};
 use crate::run_policy::{FlowRunPolicy, TaskRunPolicy};
 use crate::state::{Proposed, State};
 
@@ -221,7 +221,7 @@ pub async fn create_flow_run(store: &Store, new: NewFlowRun, by: &Caller) -> Res
         let moment = moment(store);
         let run = new.row(id, labels, parent_flow_run_id, moment.now);
 
-        let case = Case { run: &run, initial: None, around: &(), caller: by, moment: &moment };
+        let case = Case { run: &run, initial: None, around: &FlowAround::default(), caller: by, moment: &moment };
         let mut verdict = judge(FlowPolicy::Minimal.rules(by.line), case, want)?;
         let batch = with_row(Batch::new().present::<Flow>(flow), verdict.run.clone(), is_once);
         let batch = write(store, batch, &mut verdict, None, by).await?;

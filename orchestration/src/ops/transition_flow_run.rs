@@ -1,6 +1,6 @@
 //! Transitions of flow runs.
 
-use mintaka_core::records::{FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
+use mintaka_core::records::{Deployment, FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
 use mintaka_core::{Batch, Filter, Key, Store, Versioned};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::transition::{
 use super::transition_task_run::force_task_run;
 use crate::caller::Caller;
 use crate::error::OpError;
-use crate::rules::{Case, Effect, FlowPolicy, Verdict, judge};
+use crate::rules::{Case, Effect, FlowAround, FlowPolicy, Need, Verdict, judge, needs};
 use crate::state::{Proposed, State};
 
 /// Proposes a state for a flow run under a policy ([`FlowPolicy::Minimal`] is "force").
@@ -48,10 +48,20 @@ async fn attempt(
     };
     let initial = state_of_flow_run(store, &seen).await?;
     let moment = moment(store);
-    let case = Case { run: &seen.record, initial: initial.as_ref(), around: &(), caller: by, moment: &moment };
-    let mut verdict = judge(policy.rules(by.line), case, want)?;
-
+    let rules = policy.rules(by.line);
     let mut batch = Batch::new().version(&seen);
+    let mut around = FlowAround::default();
+    if let Some(deployment) = seen.deployment_id
+        && needs(rules, initial.as_ref().map(|s| s.r#type), want.r#type).contains(&Need::Deployment)
+    {
+        around.deployment_gone = store.get::<Deployment>(deployment).await?.is_none();
+        if !around.deployment_gone {
+            batch = batch.present::<Deployment>(Key::id(deployment));
+        }
+    }
+    let case = Case { run: &seen.record, initial: initial.as_ref(), around: &around, caller: by, moment: &moment };
+    let mut verdict = judge(rules, case, want)?;
+
     batch = write(store, batch, &mut verdict, initial.as_ref(), by).await?;
     let mut change = difference(seen.record, verdict.run);
     if !change.is_empty() {

@@ -72,6 +72,8 @@ pub(super) async fn judge_task_run(
     let mut around = TaskAround::default();
     for need in needs(rules, initial.map(|s| s.r#type), want.r#type) {
         match need {
+            // For flow runs alone.
+            Need::Deployment => {}
             Need::FlowRun => {
                 let Some(id) = run.flow_run_id else { continue };
                 around.flow_run = store.get::<FlowRun>(id).await?;

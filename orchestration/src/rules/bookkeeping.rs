@@ -4,12 +4,12 @@ use mintaka_core::Time;
 use mintaka_core::records::{FlowRun, StateType, TaskRun};
 
 use super::course::Course;
-use super::rule::{Effect, Run, TaskAround};
+use super::rule::{Effect, FlowAround, Run, TaskAround};
 use crate::caller::Caller;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::{State, StateDetails};
 
-type Step = fn(&mut Course, Option<&State>, &State, &Caller);
+type Step = fn(&mut Course, Option<&State>, &State);
 
 /// In this order; each sees what the ones before it did.
 const STEPS: &[Step] = &[
@@ -19,7 +19,7 @@ const STEPS: &[Step] = &[
     add_run_time,
     set_expected_start_time,
     set_next_scheduled_start_time,
-    |course, _, _, _| course.derive(),
+    |course, _, _| course.derive(),
 ];
 
 /// Lets a run enter a state: sets the columns that follow from it, and stamps the state's details.
@@ -27,13 +27,13 @@ pub(super) fn enter<R: Run>(run: &mut R, initial: Option<&State>, state: &mut St
     run.stamp(&mut state.state_details);
     let mut course = run.course();
     for step in STEPS {
-        step(&mut course, initial, state, caller);
+        step(&mut course, initial, state);
     }
     run.set_course(course);
     run.count(state, caller);
 }
 
-fn set_state(course: &mut Course, _: Option<&State>, state: &State, _: &Caller) {
+fn set_state(course: &mut Course, _: Option<&State>, state: &State) {
     course.state_id = Some(state.id);
     course.state_type = Some(state.r#type);
     course.state_name = Some(state.name.clone());
@@ -41,41 +41,38 @@ fn set_state(course: &mut Course, _: Option<&State>, state: &State, _: &Caller) 
 }
 
 /// The first entry into RUNNING.
-fn set_start_time(course: &mut Course, _: Option<&State>, state: &State, _: &Caller) {
+fn set_start_time(course: &mut Course, _: Option<&State>, state: &State) {
     if state.r#type == StateType::Running && course.start_time.is_none() {
         course.start_time = Some(state.timestamp);
     }
 }
 
-/// The 3.x line gives a run that ends without having run a start time as well; the 2.x line leaves both empty.
-fn set_end_time(course: &mut Course, initial: Option<&State>, state: &State, caller: &Caller) {
+/// The first entry into a terminal state. A run that ends without having run began then as well, so that it has a
+/// place in time.
+fn set_end_time(course: &mut Course, initial: Option<&State>, state: &State) {
     if !state.r#type.is_terminal() {
         if initial.is_some_and(|s| s.r#type.is_terminal()) {
             course.end_time = None;
         }
     } else if course.end_time.is_none() {
-        if caller.is_v3() {
-            course.start_time.get_or_insert(state.timestamp);
-        }
-        if course.start_time.is_some() {
-            course.end_time = Some(state.timestamp);
-        }
+        course.start_time.get_or_insert(state.timestamp);
+        course.end_time = Some(state.timestamp);
     }
 }
 
-fn add_run_time(course: &mut Course, initial: Option<&State>, state: &State, _: &Caller) {
+fn add_run_time(course: &mut Course, initial: Option<&State>, state: &State) {
     if let Some(left) = initial.filter(|s| s.r#type == StateType::Running) {
         course.total_run_time += state.timestamp.seconds_since(left.timestamp);
     }
 }
 
-fn set_expected_start_time(course: &mut Course, _: Option<&State>, state: &State, _: &Caller) {
+fn set_expected_start_time(course: &mut Course, _: Option<&State>, state: &State) {
     if course.expected_start_time.is_none() {
         course.expected_start_time = scheduled_time(state).or(Some(state.timestamp));
     }
 }
 
-fn set_next_scheduled_start_time(course: &mut Course, initial: Option<&State>, state: &State, _: &Caller) {
+fn set_next_scheduled_start_time(course: &mut Course, initial: Option<&State>, state: &State) {
     if initial.is_some_and(|s| s.r#type == StateType::Scheduled) {
         course.next_scheduled_start_time = None;
     }
@@ -122,7 +119,7 @@ macro_rules! course_columns {
 }
 
 impl Run for FlowRun {
-    type Around = ();
+    type Around = FlowAround;
     course_columns!();
 
     fn stamp(&self, details: &mut StateDetails) {

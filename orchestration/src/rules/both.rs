@@ -15,7 +15,7 @@ pub(super) const fn prevent_pending_transitions<R: Run>() -> Rule<R> {
             let Some(initial) = v.initial else { return Ruling::pass() };
             let goes_on_within_pending =
                 initial.r#type == Pending && initial.name != v.proposed.name && v.proposed.name != "Pending";
-            if v.caller.is_v3() && goes_on_within_pending {
+            if goes_on_within_pending {
                 let mut state = v.proposed.clone();
                 state.details.scheduled_time = initial.state_details.scheduled_time;
                 state.details.deployment_concurrency_lease_id = initial.state_details.deployment_concurrency_lease_id;

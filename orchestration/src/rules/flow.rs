@@ -4,7 +4,7 @@ use mintaka_core::records::FlowRun;
 use mintaka_core::records::StateType::{Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled};
 
 use super::both::completed_with;
-use super::rule::{After, Effect, FlowRule, Rule, Ruling, View};
+use super::rule::{After, Effect, FlowRule, Need, Rule, Ruling, View};
 use super::types::Types;
 use crate::run_policy::{FlowRunPolicy, RetryType};
 use crate::state::{Proposed, describes_kept_result};
@@ -43,9 +43,18 @@ fn would_lose_result(v: &View<'_, FlowRun>) -> bool {
         && !v.proposed.data.as_ref().is_some_and(describes_kept_result)
 }
 
+/// Whether nobody can be asked to run it: it has no deployment, or that was deleted.
+fn has_no_deployment(v: &View<'_, FlowRun>) -> bool {
+    v.run.deployment_id.is_none() || v.around.deployment_gone
+}
+
+const DEPLOYMENT_GONE: &str = "Cannot reschedule a run whose deployment was deleted, because nothing would run it. Deploy \
+                               the flow again and start a new run.";
+
 /// What may follow the end of a run.
 pub(super) const HANDLE_TERMINAL_STATES: FlowRule =
     Rule::new("HandleFlowTerminalStateTransitions", Types::TERMINAL, Types::ALL)
+        .needing(&[Need::Deployment])
         .before(|v| {
             let Some(initial) = v.initial else { return Ruling::pass() };
             let reruns = !v.to().is_terminal();
@@ -55,11 +64,14 @@ pub(super) const HANDLE_TERMINAL_STATES: FlowRule =
             if reruns && completed_with(v, describes_kept_result) {
                 return Ruling::keep("Run is already COMPLETED.");
             }
-            if v.caller.is_v3() && would_lose_result(v) {
+            if would_lose_result(v) {
                 return Ruling::keep(KEEP_RESULT);
             }
             if v.to() == Scheduled && v.run.deployment_id.is_none() {
                 return Ruling::abort("Cannot reschedule a run without an associated deployment.");
+            }
+            if v.to() == Scheduled && v.around.deployment_gone {
+                return Ruling::abort(DEPLOYMENT_GONE);
             }
             if !reruns || !v.caller.knows_pauses() {
                 return Ruling::pass();
@@ -69,19 +81,36 @@ pub(super) const HANDLE_TERMINAL_STATES: FlowRule =
         })
         .cleanup(|found, run| FlowRun { empirical_policy: found.empirical_policy.clone(), ..run.clone() });
 
-/// The same guard of results for transitions that are forced. 3.x only.
+/// The same guard of results for transitions that are forced.
 pub(super) const PREVENT_RESULT_LOSS: FlowRule = Rule::new("PreventResultDataLoss", Types::TERMINAL, Types::TERMINAL)
     .before(|v| if would_lose_result(v) { Ruling::keep(KEEP_RESULT) } else { Ruling::pass() });
 
-const fn only_to_cancelled(from: Types) -> FlowRule {
-    Rule::new("EnforceCancellingToCancelledTransition", from, Types::ALL.without(Cancelled))
+/// A retry that is forced, as user interfaces do it: no process waits for the run any more, so a worker must get it.
+pub(super) const RETRY_BY_FORCE: FlowRule =
+    Rule::new("RescheduleByForce", Types::TERMINAL, Types::of(&[Scheduled])).needing(&[Need::Deployment]).before(|v| {
+        if v.around.deployment_gone {
+            return Ruling::abort(DEPLOYMENT_GONE);
+        }
+        match FlowRunPolicy::of(&v.run.empirical_policy).retry_type {
+            Some(RetryType::InProcess) => {
+                Ruling::pass().changing(changed(v.run, |policy| policy.retry_type = Some(RetryType::Reschedule)))
+            }
+            _ => Ruling::pass(),
+        }
+    });
+
+const fn only_to_cancelled(from: Types, to: Types) -> FlowRule {
+    Rule::new("EnforceCancellingToCancelledTransition", from, to)
         .before(|_| Ruling::keep("Cannot transition flows that are cancelling to a state other than Cancelled."))
 }
 
 /// A run that is being cancelled can only become CANCELLED.
-pub(super) const ENFORCE_CANCELLED: FlowRule = only_to_cancelled(Types::of(&[Cancelling]));
-/// The 2.x line does not let go of a CANCELLED run either, so that it can never run again unless forced.
-pub(super) const ENFORCE_CANCELLED_V2: FlowRule = only_to_cancelled(Types::of(&[Cancelled, Cancelling]));
+pub(super) const ENFORCE_CANCELLED: FlowRule =
+    only_to_cancelled(Types::of(&[Cancelling]), Types::ALL.without(Cancelled));
+/// A process of the 2.x line learns by this refusal that its run was cancelled while it waited for a retry, and stops.
+/// The run can still be scheduled again.
+pub(super) const STAY_CANCELLED_V2: FlowRule =
+    only_to_cancelled(Types::of(&[Cancelled]), Types::ALL.without(Cancelled).without(Scheduled));
 
 /// CANCELLING is for tearing down infrastructure; where there is none the run is CANCELLED at once.
 pub(super) const BYPASS_CANCELLING: FlowRule = Rule::new(
@@ -108,7 +137,7 @@ pub(super) const ONLY_SCHEDULED_ARE_LATE: FlowRule =
         if initial.r#type != Scheduled {
             return Ruling::keep("Only scheduled flows can be marked late.");
         }
-        if v.caller.is_v3() && initial.name == "Late" {
+        if initial.name == "Late" {
             return Ruling::keep("This flow run is already marked late.");
         }
         Ruling::pass()
@@ -120,6 +149,7 @@ fn pause_verb(proposed: &Proposed) -> &'static str {
 
 /// Only a running flow pauses, and each pause fires once.
 pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Types::ALL, Types::of(&[Paused]))
+    .needing(&[Need::Deployment])
     .before(|v: &View<'_, FlowRun>| {
         let verb = pause_verb(v.proposed);
         match v.from() {
@@ -135,7 +165,7 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
             if v.run.parent_task_run_id.is_some() {
                 return Ruling::abort(format!("Cannot {verb} subflows."));
             }
-            if v.run.deployment_id.is_none() {
+            if has_no_deployment(v) {
                 return Ruling::abort(format!("Cannot {verb} flows without a deployment."));
             }
         }
@@ -150,7 +180,7 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
             }
         }));
         // Inputs under these keys belong to an earlier attempt.
-        if let Some(keys) = details.and_then(|d| d.run_input_keyset.as_ref()).filter(|_| x.caller.is_v3()) {
+        if let Some(keys) = details.and_then(|d| d.run_input_keyset.as_ref()) {
             after.effects.push(Effect::DeleteInputs(keys.values().cloned().collect()));
         }
         Ok(after)
@@ -161,9 +191,10 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
 /// What happens afterwards also happens when the run is kept PAUSED: the mark "resuming" is set then too. (wire: that
 /// is what the stock servers do.)
 pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlows", Types::of(&[Paused]), Types::ALL)
+    .needing(&[Need::Deployment])
     .before(|v: &View<'_, FlowRun>| {
         let Some(initial) = v.initial else { return Ruling::pass() };
-        let cancels = v.caller.is_v3() && v.to() == Cancelling;
+        let cancels = v.to() == Cancelling;
         if !(matches!(v.to(), Running | Scheduled) || v.to().is_terminal() || cancels) {
             return Ruling::keep(format!(
                 "This run cannot transition to the {} state from the {} state.",
@@ -172,7 +203,7 @@ pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlow
             ));
         }
         let name = v.proposed.name.to_lowercase();
-        if initial.state_details.pause_reschedule && v.run.deployment_id.is_none() {
+        if initial.state_details.pause_reschedule && has_no_deployment(v) {
             return Ruling::keep(format!("Cannot reschedule a {name} flow run without a deployment."));
         }
         let timed_out = initial.state_details.pause_timeout.is_some_and(|timeout| timeout < v.moment.now);
@@ -189,7 +220,7 @@ pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlow
         let was_blocking = x.initial.is_some_and(|s| !s.state_details.pause_reschedule);
         let is_scheduled = x.validated.is_some_and(|s| s.r#type == Scheduled);
         // The process of a blocking pause is gone when the run is scheduled: a new attempt begins.
-        let begins_anew = x.caller.is_v3() && x.caller.knows_pauses() && was_blocking && is_scheduled;
+        let begins_anew = x.caller.knows_pauses() && was_blocking && is_scheduled;
         Ok(After::changing(changed(x.run, |policy| {
             if begins_anew {
                 forget_pauses(policy, Some(RetryType::Reschedule));
@@ -209,18 +240,13 @@ pub(super) const RETRY_FAILED: FlowRule = Rule::new("RetryFailedFlows", Types::o
     .before(|v| {
         let policy = FlowRunPolicy::of(&v.run.empirical_policy);
         if policy.retries.is_none_or(|retries| v.run.run_count > retries) {
-            if !v.caller.is_v3() {
-                return Ruling::pass();
-            }
             return Ruling::pass().changing(changed(v.run, |policy| policy.retry_type = None));
         }
         let time = v.moment.now.plus_seconds(policy.retry_delay.unwrap_or(0) as f64);
         let mut retry = Proposed::awaiting_retry(time).with_data(v.proposed.data.clone());
         retry.message = v.proposed.message.clone();
-        if v.caller.is_v3() {
-            retry.details.deployment_concurrency_lease_id =
-                v.initial.and_then(|s| s.state_details.deployment_concurrency_lease_id);
-        }
+        retry.details.deployment_concurrency_lease_id =
+            v.initial.and_then(|s| s.state_details.deployment_concurrency_lease_id);
         let mut ruling = Ruling::substitute(retry, "Retrying");
         if v.caller.knows_pauses() {
             ruling = ruling.changing(changed(v.run, |policy| forget_pauses(policy, Some(RetryType::InProcess))));

@@ -18,6 +18,7 @@ pub use course::Course;
 pub use engine::{Case, Verdict, judge, needs};
 pub use policies::{FlowPolicy, TaskPolicy};
 pub use rule::{
-    After, Afterwards, Before, Effect, Exit, Moment, Need, Outcome, Rule, Ruling, Run, TaskAround, Unjudgeable, View,
+    After, Afterwards, Before, Effect, Exit, FlowAround, Moment, Need, Outcome, Rule, Ruling, Run, TaskAround,
+    Unjudgeable, View,
 };
 pub use types::Types;

@@ -74,7 +74,8 @@ impl TaskPolicy {
 const CORE_FLOW_V2: &[Rule<FlowRun>] = &[
     flow::PREVENT_DUPLICATE_TRANSITIONS,
     flow::HANDLE_TERMINAL_STATES,
-    flow::ENFORCE_CANCELLED_V2,
+    flow::ENFORCE_CANCELLED,
+    flow::STAY_CANCELLED_V2,
     flow::BYPASS_CANCELLING,
     both::prevent_pending_transitions(),
     flow::ONLY_SCHEDULED_ARE_LATE,
@@ -105,11 +106,18 @@ const CORE_FLOW_V3: &[Rule<FlowRun>] = &[
     // Limits: ReleaseFlowConcurrencySlots
 ];
 
-const MINIMAL_FLOW_V2: &[Rule<FlowRun>] = &[both::add_unknown_result(), flow::BYPASS_CANCELLING, flow::INSTRUMENT];
+const MINIMAL_FLOW_V2: &[Rule<FlowRun>] = &[
+    flow::PREVENT_RESULT_LOSS,
+    both::add_unknown_result(),
+    flow::RETRY_BY_FORCE,
+    flow::BYPASS_CANCELLING,
+    flow::INSTRUMENT,
+];
 
 const MINIMAL_FLOW_V3: &[Rule<FlowRun>] = &[
     // Limits: PreserveDeploymentConcurrencyLeaseId
     flow::PREVENT_RESULT_LOSS,
+    flow::RETRY_BY_FORCE,
     flow::BYPASS_CANCELLING,
     flow::INSTRUMENT,
     // Limits: ReleaseFlowConcurrencySlots
@@ -152,6 +160,7 @@ const AUTONOMOUS_TASK_V2: &[Rule<TaskRun>] = &[
     task::HANDLE_TERMINAL_STATES,
     // Limits: SecureTaskConcurrencySlots
     both::copy_scheduled_time(),
+    task::COPY_TASK_PARAMETERS_ID,
     both::wait_for_scheduled_time(),
     task::RETRY_FAILED,
     task::RENAME_RERUNS,

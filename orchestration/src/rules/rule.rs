@@ -25,6 +25,13 @@ pub trait Run: Record {
     fn consequences(&self) -> Vec<Effect>;
 }
 
+/// What rules of flow runs look at; read only if a rule says that it [needs](Rule::needs) it.
+#[derive(Debug, Default)]
+pub struct FlowAround {
+    /// Whether the deployment that the run names was deleted.
+    pub deployment_gone: bool,
+}
+
 /// What rules of task runs look at; read only if a rule says that it [needs](Rule::needs) it.
 #[derive(Debug, Default)]
 pub struct TaskAround {
@@ -39,6 +46,8 @@ pub struct TaskAround {
 /// What a rule looks at that has to be read first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// [`FlowAround::deployment_gone`].
+    Deployment,
     /// [`TaskAround::flow_run`] and its state.
     FlowRun,
     /// [`TaskAround::cached`].

@@ -25,6 +25,9 @@ pub(super) const CACHE_RETRIEVAL: TaskRule =
 const MAX_CACHE_KEY: usize = 2000;
 
 /// A completed state with a cache key is cached.
+///
+/// A client of the 2.x line is not told of a key that is too long: it would take the state that it is answered for its
+/// own, and lose the result.
 pub(super) const CACHE_INSERTION: TaskRule = Rule::new("CacheInsertion", Types::ALL, Types::of(&[Completed]))
     .before(|v| {
         let too_long = v.proposed.details.cache_key.as_ref().is_some_and(|key| key.chars().count() > MAX_CACHE_KEY);
@@ -127,7 +130,7 @@ pub(super) const UPDATE_FLOW_RUN_TRACKER: TaskRule =
         Ok(After::changing(TaskRun { flow_run_run_count: flow_run.run_count, ..x.run.clone() }))
     });
 
-/// A background task run keeps where its parameters are. 3.x only.
+/// A background task run keeps where its parameters are.
 pub(super) const COPY_TASK_PARAMETERS_ID: TaskRule =
     Rule::new("CopyTaskParametersID", Types::of(&[Scheduled, Pending]), Types::of(&[Pending, Running])).before(|v| {
         let id = v.initial.and_then(|s| s.state_details.task_parameters_id);

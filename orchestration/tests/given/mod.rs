@@ -3,7 +3,7 @@
 
 use mintaka_core::records::{FlowRun, StateType, TaskRun};
 use mintaka_core::{Json, Time, Versioned};
-use mintaka_orchestration::rules::{Case, FlowPolicy, Moment, Run, TaskAround, TaskPolicy, Verdict, judge};
+use mintaka_orchestration::rules::{Case, FlowAround, FlowPolicy, Moment, Run, TaskAround, TaskPolicy, Verdict, judge};
 use mintaka_orchestration::{Caller, ClientLine, Proposed, State, StateDetails};
 use uuid::Uuid;
 
@@ -148,13 +148,15 @@ impl FlowTry {
         self.run(|r| r.empirical_policy = policy)
     }
     pub fn judge(&self) -> Verdict<FlowRun> {
-        let case = Case {
-            run: &self.run,
-            initial: self.initial.as_ref(),
-            around: &(),
-            caller: &self.caller,
-            moment: &moment(),
-        };
+        self.judge_around(&FlowAround::default())
+    }
+    /// The deployment that the run names was deleted.
+    pub fn judge_without_deployment(&self) -> Verdict<FlowRun> {
+        self.judge_around(&FlowAround { deployment_gone: true })
+    }
+    fn judge_around(&self, around: &FlowAround) -> Verdict<FlowRun> {
+        let case =
+            Case { run: &self.run, initial: self.initial.as_ref(), around, caller: &self.caller, moment: &moment() };
         judge(self.policy.rules(self.caller.line), case, self.want.clone()).unwrap()
     }
 }
