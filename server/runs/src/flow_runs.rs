@@ -277,14 +277,13 @@ impl FlowRuns {
         done(edit::<FlowRun, ApiError>(&self.ctx.store, Key::id(id.0), decide).await?, unknown)
     }
 
-    /// Deletes a flow run with its states, inputs and task runs.
+    /// Deletes a flow run with its states, inputs, task runs and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow_run")]
-    async fn delete_flow_run(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+    async fn delete_flow_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
         if !cascade::remove::<FlowRun>(&self.ctx.store, id.0).await? {
             return Err(ApiError::not_found(WHAT));
         }
-        // wire: 2.x keeps the logs.
-        cascade::after_flow_runs(&self.ctx.store, &[id.0], !client.is_v2()).await?;
+        cascade::after_flow_runs(&self.ctx.store, &[id.0], true).await?;
         Ok(NoContent)
     }
 }

@@ -196,14 +196,13 @@ impl TaskRuns {
         done(edited, || ApiError::not_found("Task run"))
     }
 
-    /// Deletes a task run with its states.
+    /// Deletes a task run with its states and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_task_run")]
-    async fn delete_task_run(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
+    async fn delete_task_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
         if !cascade::remove::<TaskRun>(&self.ctx.store, id.0).await? {
             return Err(ApiError::not_found(WHAT));
         }
-        // wire: 2.x keeps the logs.
-        cascade::after_task_runs(&self.ctx.store, &[id.0], !client.is_v2()).await?;
+        cascade::after_task_runs(&self.ctx.store, &[id.0], true).await?;
         Ok(NoContent)
     }
 }
