@@ -1,6 +1,7 @@
 //! Starting the server and the services, and stopping them in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use mintaka_core::Store;
@@ -75,6 +76,9 @@ pub fn server(start: &Start) -> Result<(), String> {
     }
     if let Some(size) = settings::parsed(settings::MAX_PARAMETER_SIZE, "a number of bytes")? {
         api.max_parameter_size = size;
+    }
+    if let Some(seconds) = settings::parsed(settings::RETRY_GRACE, "a whole number of seconds")? {
+        api.retry_grace = Duration::from_secs(seconds);
     }
     if let Some(register) = settings::switch(settings::REGISTER_BLOCKS)? {
         api.register_blocks = register;

@@ -18,6 +18,8 @@ pub const DEFAULT_LIMIT: &[&str] =
     &["MINTAKA_DEFAULT_LIMIT", "PREFECT_SERVER_API_DEFAULT_LIMIT", "PREFECT_API_DEFAULT_LIMIT"];
 /// The greatest size of parameters in bytes; 0 for none.
 pub const MAX_PARAMETER_SIZE: &[&str] = &["MINTAKA_MAX_PARAMETER_SIZE", "PREFECT_SERVER_API_MAX_PARAMETER_SIZE"];
+/// Seconds after its time for which a run that its own process retries is left to that process.
+pub const RETRY_GRACE: &[&str] = &["MINTAKA_RETRY_GRACE_SECONDS"];
 /// Whether block types are registered at start.
 pub const REGISTER_BLOCKS: &[&str] =
     &["MINTAKA_REGISTER_BLOCKS", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "PREFECT_API_BLOCKS_REGISTER_ON_START"];

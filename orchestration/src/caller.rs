@@ -14,11 +14,14 @@ pub enum ClientLine {
 pub struct Caller {
     /// Its line.
     pub line: ClientLine,
-    /// Its version, when the `User-Agent` names one.
+    /// Its version, when the `User-Agent` names one: not before 2.17.
     pub version: Option<(u32, u32, u32)>,
     /// The version of the API that it speaks.
     pub api_version: (u32, u32, u32),
 }
+
+/// How the `User-Agent` of the HTTP library of clients before 2.17 begins.
+const AGENT_BEFORE_2_17: &str = "python-httpx/";
 
 /// The version of the API that both lines speak today.
 pub const API_VERSION: (u32, u32, u32) = (0, 8, 4);
@@ -35,15 +38,22 @@ impl Caller {
 
     /// From `User-Agent: prefect/<version> (API …)` and `X-PREFECT-API-VERSION: <version>`.
     ///
-    /// Without a `User-Agent` that names a 2.x version the line is 3.x; an absent or malformed API version is the latest
-    /// (whether a malformed one is refused is a matter of the HTTP layer, see [`parse_version`]).
-    pub fn from_headers(user_agent: Option<&str>, api_version: Option<&str>) -> Caller {
+    /// All releases send the API version, from 2.17 on also their own; those before it leave the `User-Agent` of their HTTP
+    /// library. So who sends the one with such an agent, or none, is of the 2.x line. (wire: seen of 2.0, 2.14, 2.16, 2.20,
+    /// 3.0, 3.1, 3.2, 3.4, 3.9; read in the sources of every minor release)
+    ///
+    /// Whoever else names no version is of the line `unnamed`. An absent or malformed API version is the latest (whether a
+    /// malformed one is refused is a matter of the HTTP layer, see [`parse_version`]).
+    pub fn from_headers(user_agent: Option<&str>, api_version: Option<&str>, unnamed: ClientLine) -> Caller {
         let version = user_agent
             .and_then(|agent| agent.trim().strip_prefix("prefect/"))
             .and_then(|rest| parse_version(rest.split([' ', '(']).next().unwrap_or_default()));
+        let has_library_agent = user_agent.is_none_or(|agent| agent.starts_with(AGENT_BEFORE_2_17));
         let line = match version {
             Some((major, _, _)) if major < 3 => ClientLine::V2,
-            _ => ClientLine::V3,
+            Some(_) => ClientLine::V3,
+            None if api_version.is_some() && has_library_agent => ClientLine::V2,
+            None => unnamed,
         };
         Caller { line, version, api_version: api_version.and_then(parse_version).unwrap_or(API_VERSION) }
     }
@@ -91,17 +101,34 @@ mod tests {
     #[test]
     fn headers_tell_line_and_versions() {
         type Row = (Option<&'static str>, Option<&'static str>, Caller);
+        use ClientLine::{V2, V3};
         let caller = |line, version, api_version| Caller { line, version, api_version };
         let table: &[Row] = &[
-            (Some("prefect/2.20.26 (API 0.8.4)"), Some("0.8.4"), caller(ClientLine::V2, Some((2, 20, 26)), (0, 8, 4))),
-            (Some("prefect/3.9.1 (API 0.8.4)"), Some("0.8.0"), caller(ClientLine::V3, Some((3, 9, 1)), (0, 8, 0))),
-            (Some("prefect/3.0.0rc20 (API 0.8.4)"), None, caller(ClientLine::V3, Some((3, 0, 0)), (0, 8, 4))),
-            (Some("prefect/2.0.4+1.gab"), None, caller(ClientLine::V2, Some((2, 0, 4)), (0, 8, 4))),
-            (Some("curl/8.0"), Some("x"), Caller::SERVER),
-            (None, None, Caller::SERVER),
+            (Some("prefect/2.20.26 (API 0.8.4)"), Some("0.8.4"), caller(V2, Some((2, 20, 26)), (0, 8, 4))),
+            (Some("prefect/3.9.1 (API 0.8.4)"), Some("0.8.0"), caller(V3, Some((3, 9, 1)), (0, 8, 0))),
+            (Some("prefect/3.0.0rc20 (API 0.8.4)"), None, caller(V3, Some((3, 0, 0)), (0, 8, 4))),
+            (Some("prefect/2.0.4+1.gab"), None, caller(V2, Some((2, 0, 4)), (0, 8, 4))),
+            (Some("prefect/3.0.11 (API 0.8.4)"), Some("0.8.4"), caller(V3, Some((3, 0, 11)), (0, 8, 4))),
+            (Some("prefect/2.17.0 (API 0.8.4)"), Some("0.8.4"), caller(V2, Some((2, 17, 0)), (0, 8, 4))),
+            (Some("python-httpx/0.26.0"), Some("0.8.4"), caller(V2, None, (0, 8, 4))),
+            (Some("python-httpx/0.23.3"), Some("0.8.0"), caller(V2, None, (0, 8, 0))),
+            (None, Some("0.8.4"), caller(V2, None, (0, 8, 4))),
         ];
         for (agent, api, expected) in table {
-            assert_eq!(Caller::from_headers(*agent, *api), *expected, "{agent:?} {api:?}");
+            for unnamed in [V2, V3] {
+                assert_eq!(Caller::from_headers(*agent, *api, unnamed), *expected, "{agent:?} {api:?}");
+            }
+        }
+        for (agent, api) in [
+            (Some("curl/8.0"), Some("0.8.4")),
+            (Some("python-httpx/0.28.1"), None),
+            (None, None),
+            (Some("x"), Some("x")),
+        ] {
+            for unnamed in [V2, V3] {
+                let expected = caller(unnamed, None, (0, 8, 4));
+                assert_eq!(Caller::from_headers(agent, api, unnamed), expected, "{agent:?} {api:?}");
+            }
         }
     }
 }

@@ -116,7 +116,7 @@ impl State {
             timestamp: self.timestamp,
             message: self.message,
             state_details: Json::of(&self.state_details),
-            data: self.data,
+            data: self.data.filter(says_something),
         }
     }
 
@@ -132,7 +132,7 @@ impl State {
             timestamp: self.timestamp,
             message: self.message,
             state_details: Json::of(&self.state_details),
-            data: self.data,
+            data: self.data.filter(says_something),
         }
     }
 
@@ -157,7 +157,7 @@ impl TryFrom<FlowRunState> for State {
             name: row.name,
             timestamp: row.timestamp,
             message: row.message,
-            data: row.data.filter(|d| !d.is_null()),
+            data: row.data.filter(says_something),
             state_details: row.state_details.to()?,
         })
     }
@@ -172,7 +172,7 @@ impl TryFrom<TaskRunState> for State {
             name: row.name,
             timestamp: row.timestamp,
             message: row.message,
-            data: row.data.filter(|d| !d.is_null()),
+            data: row.data.filter(says_something),
             state_details: row.state_details.to()?,
         })
     }
@@ -271,6 +271,13 @@ impl<'de> Deserialize<'de> for Proposed {
         }
         Ok(state)
     }
+}
+
+/// Whether data of a state is worth keeping: JSON `null` is not, nor is the note of the 2.x line that a result was not
+/// persisted, which some clients of the 3.x line cannot read. (wire: the stock servers keep no data then)
+fn says_something(data: &Json) -> bool {
+    let is_note = data.text().contains("unpersisted") && kind_of(data).flatten().as_deref() == Some("unpersisted");
+    !(data.is_null() || is_note)
 }
 
 /// Whether data of a state is a description of a result that is kept somewhere: an object of another type than

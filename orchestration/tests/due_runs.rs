@@ -10,14 +10,18 @@ use mintaka_core::{Batch, Change, Json, Key};
 use mintaka_orchestration::FlowRunPolicy;
 use mintaka_orchestration::RetryType;
 use mintaka_orchestration::ops::due_runs::{
-    Polled, Wanted, due_runs_of_deployments, due_runs_of_pool, due_runs_of_queue, mark_polled,
+    DueRun, Polled, Wanted, due_runs_of_deployments, due_runs_of_pool, due_runs_of_queue, mark_polled,
 };
 use serde_json::json;
 use uuid::Uuid;
 use world::{World, world};
 
+/// How long a run that its own process retries is left to that process.
+const GRACE: f64 = 30.0;
+
 fn wanted(world: &World, limit: u64) -> Wanted {
-    Wanted { after: None, before: Some(world.now().plus_seconds(10.0)), limit }
+    let retries_until = world.now().plus_seconds(-GRACE);
+    Wanted { after: None, before: Some(world.now().plus_seconds(10.0)), limit, retries_until }
 }
 
 async fn polled(world: &World, pool: &WorkPool, queues: Option<&[Uuid]>, limit: u64) -> Vec<Uuid> {
@@ -115,6 +119,48 @@ async fn runs_that_their_own_process_retries_hide_no_others() {
     let second = world.due_in(-4.0, |new| new.work_queue_id = queue).await;
     assert_eq!(polled(&world, &pool, None, 2).await, [first, second]);
     assert_eq!(polled(&world, &pool, None, 1).await, [first]);
+}
+
+/// The runs that each kind of poll gives to somebody who asks for this pool, this queue and this deployment.
+async fn polls(world: &World, queue: &WorkQueue, deployment: Uuid, limit: u64) -> [Vec<Uuid>; 4] {
+    let wanted = wanted(world, limit);
+    let pool: WorkPool = world.get(queue.work_pool_id).await;
+    let ids = |due: Vec<DueRun>| due.into_iter().map(|due| due.run.id).collect();
+    let of_pool = ids(due_runs_of_pool(&world.store, &pool, None, wanted).await.unwrap());
+    let of_queue = ids(due_runs_of_queue(&world.store, queue, wanted).await.unwrap());
+    let filter = Some(Json::from(json!({"deployment_ids": [deployment]})));
+    let filtered = WorkQueue { filter, ..queue.clone() };
+    let of_filter = ids(due_runs_of_queue(&world.store, &filtered, wanted).await.unwrap());
+    let served = due_runs_of_deployments(&world.store, &[deployment], wanted).await.unwrap();
+    [of_pool, of_queue, of_filter, served.into_iter().map(|run| run.id).collect()]
+}
+
+#[tokio::test]
+async fn a_run_that_its_own_process_retries_is_anybodys_once_it_is_overdue() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let queue = world.queue(&pool, "q", None).await;
+    let deployment = world.deployment(|_| {}).await;
+    let due = async |seconds, retry_type| {
+        let policy = FlowRunPolicy { retry_type, ..FlowRunPolicy::default() };
+        world
+            .due_in(seconds, |new| {
+                new.work_queue_id = Some(queue.id);
+                new.deployment_id = Some(deployment);
+                new.empirical_policy = policy;
+            })
+            .await
+    };
+    let own = due(-2.0, Some(RetryType::InProcess)).await;
+    let others = [due(-1.0, None).await, due(0.0, Some(RetryType::Reschedule)).await];
+    for (limit, expected) in [(200, &others[..]), (1, &others[..1])] {
+        assert_eq!(polls(&world, &queue, deployment, limit).await, [(); 4].map(|()| expected.to_vec()));
+    }
+    world.pass(GRACE - 2.1);
+    assert_eq!(polls(&world, &queue, deployment, 200).await, [(); 4].map(|()| others.to_vec()));
+    world.pass(0.2);
+    let all = [own, others[0], others[1]];
+    assert_eq!(polls(&world, &queue, deployment, 200).await, [(); 4].map(|()| all.to_vec()));
 }
 
 #[tokio::test]
@@ -220,10 +266,10 @@ async fn a_poll_without_bounds_gives_all_scheduled_runs() {
     let world = world().await;
     let pool = world.pool(None).await;
     let run = world.due_in(1e6, |new| new.work_queue_id = Some(pool.default_queue_id)).await;
-    let any = Wanted { after: None, before: None, limit: 10 };
+    let any = Wanted { before: None, ..wanted(&world, 10) };
     let due = due_runs_of_pool(&world.store, &pool, None, any).await.unwrap();
     assert_eq!(due.iter().map(|due| due.run.id).collect::<Vec<_>>(), [run]);
-    let later = Wanted { after: Some(world.now().plus_seconds(2e6)), before: None, limit: 10 };
+    let later = Wanted { after: Some(world.now().plus_seconds(2e6)), ..any };
     assert!(due_runs_of_pool(&world.store, &pool, None, later).await.unwrap().is_empty());
     let change = Change::default().set(flow_run::work_queue_id, None::<Uuid>);
     world.store.commit(Batch::new().update::<FlowRun>(Key::id(run), change)).await.unwrap();

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Timelike;
-use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRunState, StateType, deployment_schedule};
-use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Store, Time};
+use mintaka_core::records::{
+    Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run,
+};
+use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Outcome, Store, Time};
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, ClientLine, Proposed};
+use mintaka_orchestration::{Caller, Proposed};
 use serde_json::json;
 use world::{World, at, world};
 
@@ -112,40 +114,45 @@ async fn a_window_ends_at_its_end_and_at_its_most_runs() {
 }
 
 #[tokio::test]
-async fn what_is_taken_back_depends_on_cause_and_line() {
+async fn what_is_taken_back_depends_on_the_cause() {
     use Cause::{Deleted, Edited, Stopped};
-    use ClientLine::{V2, V3};
-    // Of these runs: past and future ones that a schedule made, one that a person scheduled, one that waits for a slot.
-    let left: [(Cause, ClientLine, &[&str]); 6] = [
-        (Edited, V3, &["past", "manual", "waiting"]),
-        (Stopped, V3, &["manual", "waiting"]),
-        (Deleted, V3, &["waiting"]),
-        (Edited, V2, &["manual"]),
-        (Stopped, V2, &["manual"]),
-        (Deleted, V2, &[]),
+    // Of these runs: past and future ones that a schedule made, one that a person scheduled, one that waits for a slot, and
+    // one that waits for a retry.
+    let left: [(Cause, &[&str]); 3] = [
+        (Edited, &["past", "manual", "waiting", "retried"]),
+        (Stopped, &["manual", "waiting", "retried"]),
+        (Deleted, &["waiting", "retried"]),
     ];
-    for (cause, line, expected) in left {
+    for (cause, expected) in left {
         let world = world().await;
         let deployment = world.deployment(|_| {}).await;
-        for (name, seconds, auto) in
-            [("past", -60.0, true), ("future", 60.0, true), ("manual", 70.0, false), ("waiting", 80.0, true)]
-        {
+        for (name, seconds, auto) in [
+            ("past", -60.0, true),
+            ("future", 60.0, true),
+            ("manual", 70.0, false),
+            ("waiting", 80.0, true),
+            ("retried", 90.0, true),
+        ] {
             let mut state = Proposed::scheduled(world.now().plus_seconds(seconds));
             if name == "waiting" {
                 state = state.named("AwaitingConcurrencySlot");
             }
-            world
+            let id = world
                 .run(state, |new| {
                     new.name = Some(name.into());
                     new.deployment_id = Some(deployment);
                     new.auto_scheduled = auto;
                 })
                 .await;
+            if name == "retried" {
+                let ran = Change::default().set(flow_run::run_count, 1);
+                world.store.commit(Batch::new().update::<FlowRun>(Key::id(id), ran)).await.unwrap();
+            }
         }
-        let deleted = delete_scheduled_runs(&world.store, deployment, cause, line).await.unwrap();
+        let deleted = delete_scheduled_runs(&world.store, deployment, cause).await.unwrap();
         let names: Vec<String> = world.runs_of(deployment).await.into_iter().map(|run| run.name).collect();
-        assert_eq!(names, expected, "{cause:?} {line:?}");
-        assert_eq!(deleted, 4 - expected.len());
+        assert_eq!(names, expected, "{cause:?}");
+        assert_eq!(deleted, 5 - expected.len());
         assert_eq!(world.states().await.len(), expected.len(), "states go with their runs");
     }
 }
@@ -159,7 +166,7 @@ async fn a_run_that_was_taken_stays_when_its_schedule_goes() {
     let taken = world.runs_of(deployment).await[1].id;
     let pending = Proposed::new(StateType::Pending);
     set_flow_run_state(&world.store, taken, pending, FlowPolicy::Core, &Caller::SERVER).await.unwrap();
-    let deleted = delete_scheduled_runs(&world.store, deployment, Cause::Stopped, ClientLine::V3).await.unwrap();
+    let deleted = delete_scheduled_runs(&world.store, deployment, Cause::Stopped).await.unwrap();
     let left: Vec<_> = world.runs_of(deployment).await.into_iter().map(|run| run.id).collect();
     assert_eq!((deleted, left), (2, vec![taken]));
     assert_eq!(at("2026-03-03T00:00:00Z"), world.get::<mintaka_core::records::FlowRun>(taken).await.sort_time.unwrap());
@@ -196,7 +203,7 @@ async fn an_edit_between_reading_and_inserting_leaves_no_run_of_the_old_schedule
     let stop = Batch::new().update::<DeploymentSchedule>(Key::id(schedule), pause);
     let delete = Batch::new().delete::<Deployment>(Key::id(deployment));
     for (edits, hours) in [(vec![edit], vec![17, 17, 17]), (vec![stop], vec![]), (vec![delete], vec![])] {
-        delete_scheduled_runs(&world.store, deployment, Cause::Stopped, ClientLine::V3).await.unwrap();
+        delete_scheduled_runs(&world.store, deployment, Cause::Stopped).await.unwrap();
         let backend = Interfering { inner: world.store.backend().clone(), edits: edits.into() };
         let store = Store::with_clock(Arc::new(backend), Arc::new(world.clock.clone()));
         let made = schedule_deployment_runs(&store, deployment, window(world.now()), world.now()).await.unwrap();

@@ -343,8 +343,14 @@ async fn kept_results_are_artifacts_without_a_key_of_the_type_that_they_name() {
     let unpersisted = Json::from(json!({"type": "unpersisted"}));
     let other = world.run(running(), |_| {}).await;
     let went = flow_to(&world, other, Proposed::new(StateType::Completed).with_data(Some(unpersisted.clone()))).await;
-    assert_eq!(went.state.unwrap().data, Some(unpersisted));
+    let answered = went.state.unwrap();
+    assert_eq!(answered.data, Some(unpersisted.clone()), "who sent it is answered what it sent");
+    assert_eq!(world.get::<FlowRunState>(answered.id).await.data, None, "others need not know of it");
     assert_eq!(world.store.count::<Artifact>(Filter::all()).await.unwrap(), 2);
+
+    // A row that was written before is read in the same way.
+    let old = FlowRunState { data: Some(unpersisted), ..world.get(answered.id).await };
+    assert_eq!(State::try_from(old).unwrap().data, None);
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
             _ => {}
         }
         if seen.is_some() {
-            delete_scheduled_runs(store, row.id, Cause::Edited, wanted.line).await?;
+            delete_scheduled_runs(store, row.id, Cause::Edited).await?;
         }
         return Ok((row, seen.is_none()));
     }
@@ -281,7 +281,7 @@ pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Res
     };
     sweep::<DeploymentSchedule>(store, Filter::eq(deployment_schedule::deployment_id, id)).await?;
     if there {
-        delete_scheduled_runs(store, id, Cause::Deleted, line).await?;
+        delete_scheduled_runs(store, id, Cause::Deleted).await?;
     }
     Ok(there)
 }

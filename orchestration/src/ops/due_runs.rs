@@ -24,7 +24,7 @@ pub const MAX_DUE: u64 = 200;
 /// How old the note of a poll may get before it is written again. What reads it looks at minutes.
 const POLL_NOTE: f64 = 5.0;
 
-/// Which times of a run's schedule a poll asks for, and how many runs at most.
+/// Which runs a poll asks for, and how many at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
     /// Scheduled at this time or later.
@@ -33,9 +33,18 @@ pub struct Wanted {
     pub before: Option<Time>,
     /// At most so many runs.
     pub limit: u64,
+    /// A run that its own process retries is given only if it was scheduled for this time or earlier: by now the process
+    /// would have gone on with it, so it must have died.
+    pub retries_until: Time,
 }
 
 impl Wanted {
+    /// Whether anybody may take the run: it does not wait for its own process.
+    fn admits(&self, run: &FlowRun) -> bool {
+        let is_overdue = run.next_scheduled_start_time.is_some_and(|time| time <= self.retries_until);
+        is_overdue || FlowRunPolicy::of(&run.empirical_policy).retry_type != Some(RetryType::InProcess)
+    }
+
     fn filter(&self) -> Filter {
         let bound =
             |op, time: Option<Time>| time.map(|time| Filter::cmp(flow_run::next_scheduled_start_time, op, time));
@@ -58,7 +67,7 @@ pub struct DueRun {
 /// Runs for a worker: those of some queues of a pool, queues of a lower priority number first, each by time.
 ///
 /// Paused pools and queues give nothing. A limit of pool or queue leaves as many runs as it has free slots; PENDING and
-/// RUNNING runs occupy them. Runs that their own process retries are left out. (wire: §8.4)
+/// RUNNING runs occupy them. (wire: §8.4)
 ///
 /// `queues` are those that were asked for; all of the pool's when `None`.
 ///
@@ -145,33 +154,45 @@ async fn first_runs(
         found.entry(run.work_queue_id.unwrap_or_default()).or_default().push(run);
     }
     for (&queue, runs) in &mut found {
-        let mut seen = runs.len() as u64;
-        let mut last = runs.last().map(position);
-        runs.retain(waits_for_a_worker);
-        // Runs that were left out may hide others behind them.
-        while seen == k && (runs.len() as u64) < k {
-            let mut next = query.clone();
-            next.filter = next.filter.and(Filter::eq(flow_run::work_queue_id, queue));
-            next.after = last.take();
-            let page = store.select::<FlowRun>(next).await?;
-            seen = page.len() as u64;
-            last = page.last().map(position);
-            runs.extend(page.into_iter().filter(waits_for_a_worker));
-        }
+        let mut of_queue = query.clone();
+        of_queue.filter = of_queue.filter.and(Filter::eq(flow_run::work_queue_id, queue));
+        *runs = admitted(store, of_queue, k, std::mem::take(runs), wanted).await?;
     }
     Ok(found)
 }
 
+/// The runs of a page of a query that anybody may take, and of as many pages behind it as give `k` of them: runs that are
+/// left out may hide others.
+async fn admitted(
+    store: &Store,
+    mut query: Query,
+    k: u64,
+    mut page: Vec<Versioned<FlowRun>>,
+    wanted: Wanted,
+) -> Result<Vec<Versioned<FlowRun>>, Error> {
+    let mut runs = Vec::new();
+    loop {
+        let was_full = page.len() as u64 == k;
+        query.after = page.last().map(|run| vec![run.next_scheduled_start_time.into(), run.id.into()]);
+        runs.extend(page.into_iter().filter(|run| wanted.admits(run)));
+        if !was_full || runs.len() as u64 >= k {
+            return Ok(runs);
+        }
+        page = store.select(query.clone()).await?;
+    }
+}
+
+/// The first `limit` runs of a filter by time that anybody may take.
+async fn first_of(store: &Store, filter: Filter, limit: u64, wanted: Wanted) -> Result<Vec<Versioned<FlowRun>>, Error> {
+    let query = by_time(filter.and(wanted.filter()), limit);
+    let page = store.select(query.clone()).await?;
+    let mut runs = admitted(store, query, limit, page, wanted).await?;
+    runs.truncate(limit as usize);
+    Ok(runs)
+}
+
 fn by_time(filter: Filter, limit: u64) -> Query {
     Query::of(FlowRun::TABLE).filter(filter).order(flow_run::next_scheduled_start_time, Direction::Asc).limit(limit)
-}
-
-fn position(run: &Versioned<FlowRun>) -> Vec<Value> {
-    vec![run.next_scheduled_start_time.into(), run.id.into()]
-}
-
-fn waits_for_a_worker(run: &Versioned<FlowRun>) -> bool {
-    FlowRunPolicy::of(&run.empirical_policy).retry_type != Some(RetryType::InProcess)
 }
 
 /// The filter that a queue of the 2.x line may have instead of deployments that name it.
@@ -221,8 +242,10 @@ pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted)
             let taken = Filter::any(flow_run::state_type, WORKER_SLOTS.iter().copied()).and(of_filter.clone());
             room = room.min(u64::try_from(limit - store.count::<FlowRun>(taken).await?).unwrap_or(0));
         }
-        let query = by_time(wanted.filter().and(of_filter), room);
-        store.select::<FlowRun>(query).await?.into_iter().filter(waits_for_a_worker).collect()
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        first_of(store, of_filter, room, wanted).await?
     } else {
         if let Some(limit) = queue.concurrency_limit {
             let taken = occupied(store, &[queue.id], AGENT_SLOTS).await?.values().sum::<i64>();
@@ -237,8 +260,10 @@ pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted)
     Ok(runs.into_iter().take(room as usize).map(due).collect())
 }
 
-/// Runs for a process that serves some deployments, by time. No limits apply, and runs that a process retries are
-/// there: it is the process that asks. (wire: §8.4)
+/// Runs for a process that serves some deployments, by time. No limits apply. (wire: §8.4)
+///
+/// Several processes may serve a deployment, so runs that wait for their own process are left out here too: it goes on
+/// with them without asking.
 ///
 /// # Errors
 /// What the store answers.
@@ -247,8 +272,11 @@ pub async fn due_runs_of_deployments(
     deployments: &[Uuid],
     wanted: Wanted,
 ) -> Result<Vec<Versioned<FlowRun>>, Error> {
-    let filter = Filter::any(flow_run::deployment_id, deployments.iter().copied()).and(wanted.filter());
-    store.select(by_time(filter, wanted.limit.min(MAX_DUE))).await
+    let limit = wanted.limit.min(MAX_DUE);
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    first_of(store, Filter::any(flow_run::deployment_id, deployments.iter().copied()), limit, wanted).await
 }
 
 /// What was polled.

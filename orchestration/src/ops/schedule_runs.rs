@@ -17,9 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::caller::ClientLine;
 use crate::names::random_name;
-use crate::ops::cascade::after_flow_runs;
 use crate::ops::sweep;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::Proposed;
@@ -221,21 +219,18 @@ pub enum Cause {
     Deleted,
 }
 
-/// Which runs a cause takes back. The lines differ: 2.x takes all that are SCHEDULED, 3.x spares runs that have run
-/// before or wait for a slot, and after an edit those that are due. (wire: §13.4)
-fn taken_back(deployment_id: Uuid, cause: Cause, line: ClientLine, now: Time) -> Filter {
-    let mut filter =
-        Filter::eq(flow_run::deployment_id, deployment_id).and(Filter::eq(flow_run::state_type, StateType::Scheduled));
+/// Which runs a cause takes back: not those that have run before or wait for a slot, nor after an edit those that are due.
+/// (wire: §13.4, for the 3.x line; the 2.x line takes those too, and with them what they did)
+fn taken_back(deployment_id: Uuid, cause: Cause, now: Time) -> Filter {
+    let mut filter = Filter::eq(flow_run::deployment_id, deployment_id)
+        .and(Filter::eq(flow_run::state_type, StateType::Scheduled))
+        .and(Filter::eq(flow_run::state_name, "AwaitingConcurrencySlot").negate())
+        .and(Filter::eq(flow_run::run_count, 0));
     if cause != Cause::Deleted {
         filter = filter.and(Filter::eq(flow_run::auto_scheduled, true));
     }
-    if line == ClientLine::V3 {
-        filter = filter
-            .and(Filter::eq(flow_run::state_name, "AwaitingConcurrencySlot").negate())
-            .and(Filter::eq(flow_run::run_count, 0));
-        if cause == Cause::Edited {
-            filter = filter.and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Gt, now));
-        }
+    if cause == Cause::Edited {
+        filter = filter.and(Filter::cmp(flow_run::next_scheduled_start_time, Cmp::Gt, now));
     }
     filter
 }
@@ -246,14 +241,9 @@ fn taken_back(deployment_id: Uuid, cause: Cause, line: ClientLine, now: Time) ->
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_scheduled_runs(
-    store: &Store,
-    deployment_id: Uuid,
-    cause: Cause,
-    line: ClientLine,
-) -> Result<usize, Error> {
+pub async fn delete_scheduled_runs(store: &Store, deployment_id: Uuid, cause: Cause) -> Result<usize, Error> {
     let mut query = Query::of(FlowRun::TABLE)
-        .filter(taken_back(deployment_id, cause, line, store.now()))
+        .filter(taken_back(deployment_id, cause, store.now()))
         .order(flow_run::next_scheduled_start_time, Direction::Asc)
         .limit(PAGE);
     let mut deleted = 0;
@@ -265,7 +255,7 @@ pub async fn delete_scheduled_runs(
         let mut commits = JoinSet::new();
         for run in runs {
             let store = store.clone();
-            commits.spawn(async move { delete_scheduled_run(&store, run, line).await });
+            commits.spawn(async move { delete_scheduled_run(&store, run).await });
         }
         while let Some(outcome) = commits.join_next().await {
             let gone = outcome.map_err(|_| Error::Indeterminate("deleting was interrupted".into()))??;
@@ -278,7 +268,7 @@ pub async fn delete_scheduled_runs(
 }
 
 /// Deletes a run that is still SCHEDULED, then what belongs to it; false if it is not any more.
-async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>, line: ClientLine) -> Result<bool, Error> {
+async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>) -> Result<bool, Error> {
     let id = run.id;
     loop {
         let batch = Batch::new().version(&run).delete::<FlowRun>(Key::id(id));
@@ -286,20 +276,11 @@ async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>, line: 
             Outcome::Committed { .. } => break,
             // It was marked late, say: that does not make it run.
             _ => match store.get::<FlowRun>(id).await? {
-                Some(now)
-                    if now.state_type == Some(StateType::Scheduled)
-                        && (now.run_count == 0 || line == ClientLine::V2) =>
-                {
-                    run = now;
-                }
+                Some(now) if now.state_type == Some(StateType::Scheduled) && now.run_count == 0 => run = now,
                 _ => return Ok(false),
             },
         }
     }
-    if run.run_count > 0 {
-        after_flow_runs(store, &[id], false).await?;
-    } else {
-        sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
-    }
+    sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
     Ok(true)
 }

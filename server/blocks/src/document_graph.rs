@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::hidden::{hide, secret_paths};
 use crate::schema_graph::{SchemaView, Schemas};
+use crate::types::type_view;
 use crate::unopened;
 
 /// How many documents one may show at most, itself among them; one that is referred to twice counts twice, since it is
@@ -154,7 +155,7 @@ impl Documents {
         let extra = DocumentExtra {
             data,
             block_schema: self.schemas.view(row.block_schema_id),
-            block_type: self.types.get(&row.block_type_id).cloned().map(View::from),
+            block_type: self.types.get(&row.block_type_id).cloned().map(type_view),
             block_document_references,
         };
         Ok(Some(View { record: row.record.clone(), extra }))
@@ -187,7 +188,7 @@ impl Documents {
                 "block_document": {
                     "id": child.id,
                     "name": child.name,
-                    "block_type": self.types.get(&child.block_type_id),
+                    "block_type": self.types.get(&child.block_type_id).cloned().map(type_view),
                     "is_anonymous": child.is_anonymous,
                     "block_document_references": resolved.references,
                 },

@@ -14,6 +14,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::types::type_view;
+
 /// What a schema is answered with besides its record.
 #[derive(Serialize)]
 pub(crate) struct SchemaExtra {
@@ -76,7 +78,7 @@ impl Schemas {
     pub(crate) fn view(&self, id: Uuid) -> Option<SchemaView> {
         let fields = Json::from(Value::Object(self.fields(id)?));
         let record = BlockSchema { fields, ..self.get(id)?.clone() };
-        let block_type = self.types.get(&record.block_type_id).cloned().map(View::from);
+        let block_type = self.types.get(&record.block_type_id).cloned().map(type_view);
         Some(View { record, extra: SchemaExtra { block_type } })
     }
 

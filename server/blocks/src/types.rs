@@ -2,7 +2,7 @@
 
 use mintaka_core::records::{BlockType, block_schema, block_type};
 use mintaka_core::{Batch, Change, Col, Direction, Error, Filter, Key, Outcome};
-use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, Raw, View, list, read};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Raw, View, check_name, list, read};
 use mintaka_orchestration::ops::blocks::delete_block_type;
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
@@ -58,12 +58,12 @@ pub(crate) struct TypesRootApi {
 impl TypesRootApi {
     /// Makes a block type.
     #[oai(path = "/", method = "post", operation_id = "create_block_type")]
-    async fn create(&self, body: Input<BlockTypeCreate>) -> Result<Created<View<BlockType>>, ApiError> {
+    async fn create(&self, client: Client, body: Input<BlockTypeCreate>) -> Result<Created<View<BlockType>>, ApiError> {
         let body = body.0;
         check_slug(&body.slug)?;
-        if body.name.is_empty() || body.name.contains(['/', '%', '&', '>', '<']) {
-            return Err(ApiError::member("name", "name must be given and not contain any of / % & > <"));
-        }
+        check_name(&body.name, &client)?;
+        check_address("logo_url", body.logo_url.as_deref())?;
+        check_address("documentation_url", body.documentation_url.as_deref())?;
         if body.name.to_lowercase().starts_with("prefect") {
             let detail = "Block type names beginning with 'Prefect' are reserved.";
             return Err(ApiError::detail(StatusCode::FORBIDDEN, detail));
@@ -87,7 +87,7 @@ impl TypesRootApi {
             Outcome::Conflict(_) => {
                 Err(ApiError::conflict(format!("Block type with name \"{}\" already exists", row.name)))
             }
-            _ => Ok(Created::new(row.into())),
+            _ => Ok(Created::new(type_view(row))),
         }
     }
 }
@@ -108,7 +108,7 @@ impl TypesApi {
         let schemas = schemas.map(|f| Filter::has(block_type::id, block_schema::block_type_id, f.filter()));
         let filter = Filter::And(std::iter::once(own).chain(schemas).collect());
         let rows = list::<BlockType>(&self.ctx, filter, vec![(block_type::name, Direction::Asc)], page).await?;
-        Ok(Out(rows.into_iter().map(View::from).collect()))
+        Ok(Out(rows.into_iter().map(|row| type_view(row.record)).collect()))
     }
 
     /// Makes the types and schemas that every installation has, where they are missing.
@@ -122,19 +122,22 @@ impl TypesApi {
     #[oai(path = "/slug/:slug", method = "get", operation_id = "read_block_type_by_slug")]
     async fn read_by_slug(&self, slug: Path<String>) -> Result<Out<View<BlockType>>, ApiError> {
         let found = self.ctx.store.find::<BlockType>(Key::Unique(vec![slug.0.into()])).await?;
-        Ok(Out(found.ok_or_else(|| ApiError::not_found(WHAT))?.into()))
+        Ok(Out(type_view(found.ok_or_else(|| ApiError::not_found(WHAT))?.record)))
     }
 
     /// A block type, by id.
     #[oai(path = "/:id", method = "get", operation_id = "read_block_type")]
     async fn read(&self, id: Path<Uuid>) -> Result<Out<View<BlockType>>, ApiError> {
-        Ok(Out(read::<BlockType>(&self.ctx, id.0, WHAT).await?.into()))
+        Ok(Out(type_view(read::<BlockType>(&self.ctx, id.0, WHAT).await?.record)))
     }
 
     /// Changes how a block type is presented.
     #[oai(path = "/:id", method = "patch", operation_id = "update_block_type")]
     async fn update(&self, id: Path<Uuid>, body: Input<BlockTypeUpdate>) -> Result<NoContent, ApiError> {
         let store = &self.ctx.store;
+        for (member, sent) in [("logo_url", &body.logo_url), ("documentation_url", &body.documentation_url)] {
+            check_address(member, sent.as_opt_ref().flatten().map(String::as_str))?;
+        }
         for _ in 0..ATTEMPTS {
             let seen = read::<BlockType>(&self.ctx, id.0, WHAT).await?;
             let mut row = seen.record.clone();
@@ -189,6 +192,31 @@ fn with_member(change: Change, column: Col, member: &mut Option<String>, sent: &
     }
     member.clone_from(&sent);
     change.set(column, sent)
+}
+
+/// Whether clients take a text for the address of a web page.
+fn is_address(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| host.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+        && !text.contains(char::is_whitespace)
+}
+
+fn check_address(member: &str, text: Option<&str>) -> Result<(), ApiError> {
+    match text {
+        Some(text) if !is_address(text) => {
+            Err(ApiError::member(member, "Input should be a valid URL with http or https"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A block type as clients see it: what they could not read, or would stumble over, is absent, so that one such type does
+/// not break a whole list. (Clients show the first line of a description if there is one.)
+pub(crate) fn type_view(mut row: BlockType) -> View<BlockType> {
+    row.description = row.description.filter(|text| !text.is_empty());
+    row.logo_url = row.logo_url.filter(|text| is_address(text));
+    row.documentation_url = row.documentation_url.filter(|text| is_address(text));
+    row.into()
 }
 
 /// wire: an empty slug passes.

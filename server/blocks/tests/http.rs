@@ -10,7 +10,7 @@ use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Event,
 };
-use mintaka_core::{Filter, Record, Store};
+use mintaka_core::{Batch, Filter, Record, Store};
 use mintaka_http::{Ctx, Settings};
 use mintaka_orchestration::ops::blocks::{check_key, default_result_storage, set_default_result_storage};
 use mintaka_orchestration::secrets::{OpenError, Sealer};
@@ -115,6 +115,42 @@ async fn types_are_made_found_changed_and_deleted() {
     let answer = api.expect("DELETE", &own, Value::Null, 404).await;
     assert_eq!(answer, json!({"detail": "Block type not found"}));
     assert_eq!(api.count::<BlockSchema>().await, 0);
+}
+
+#[tokio::test]
+async fn a_type_that_clients_would_stumble_over_is_refused_or_shown_without_what_they_cannot_take() {
+    let api = api();
+    for name in ["a/b", "50%", "a&b", "a<b", "a>b", ""] {
+        api.expect("POST", "/block_types/", json!({"name": name, "slug": "x"}), 422).await;
+    }
+    for (member, text) in
+        [("logo_url", "logo.png"), ("documentation_url", "ftp://x"), ("logo_url", "https://"), ("logo_url", "")]
+    {
+        let mut body = json!({"name": "x", "slug": "x"});
+        body[member] = json!(text);
+        let answer = api.expect("POST", "/block_types/", body, 422).await;
+        assert_eq!(answer["exception_detail"][0]["loc"], json!(["body", member]));
+    }
+    let now = api.store.now();
+    let left_by_others = BlockType {
+        id: uuid::Uuid::new_v4(),
+        created: now,
+        updated: now,
+        name: "Odd".into(),
+        slug: "odd".into(),
+        logo_url: Some("logo.png".into()),
+        documentation_url: Some("see the wiki".into()),
+        description: Some(String::new()),
+        code_example: Some(String::new()),
+        is_protected: false,
+    };
+    api.store.commit(Batch::new().insert(left_by_others)).await.unwrap();
+    let odd = api.get("/block_types/slug/odd").await;
+    assert_eq!([&odd["logo_url"], &odd["documentation_url"], &odd["description"]], [&Value::Null; 3]);
+    assert_eq!(api.expect("POST", "/block_types/filter", json!({}), 200).await, json!([odd]));
+    let schema = api.schema(&odd, json!({})).await;
+    assert_eq!(schema["block_type"], odd);
+    api.expect("PATCH", &path("block_types", &odd), json!({"logo_url": "x"}), 422).await;
 }
 
 #[tokio::test]

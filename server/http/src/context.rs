@@ -1,6 +1,7 @@
 //! What every handler has: the store and the settings; and who is calling.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub default_limit: u64,
     /// The greatest size of parameters in bytes, 0 for none (wire: `PREFECT_SERVER_API_MAX_PARAMETER_SIZE`).
     pub max_parameter_size: u64,
+    /// How long after its time a run that its own process retries is left to that process.
+    pub retry_grace: Duration,
     /// Whether `/events*` and `/automations*` exist for clients of the 2.x line.
     pub events: bool,
     /// A folder of JSON files with worker types that are added to the built-in collection.
@@ -44,6 +47,7 @@ impl Default for Settings {
         Settings {
             default_limit: 200,
             max_parameter_size: 524_288,
+            retry_grace: Duration::from_secs(30),
             events: true,
             collections: None,
             register_blocks: true,
@@ -91,14 +95,9 @@ impl Client {
     /// Reads the headers of a request. What the layer knows about clients without a name counts for those.
     pub fn of(request: &Request) -> Client {
         let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
-        let mut by = Caller::from_headers(header("user-agent"), header("x-prefect-api-version"));
-        if by.version.is_none()
-            && let Some(line) = request.data::<ClientLine>()
-        {
-            by.line = *line;
-        }
+        let unnamed = request.data::<ClientLine>().copied().unwrap_or(ClientLine::V3);
         Client {
-            by,
+            by: Caller::from_headers(header("user-agent"), header("x-prefect-api-version"), unnamed),
             automation: header("prefect-automation-id")
                 .map(|id| (id.to_owned(), header("prefect-automation-name").map(str::to_owned))),
             ui: header("x-prefect-ui").is_some_and(|v| v.eq_ignore_ascii_case("true")),

@@ -5,7 +5,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use mintaka_api_testing::{Calls, V2, V3, calls};
+use mintaka_api_testing::{BEFORE_2_17, Calls, V2, V3, calls};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{BlockDocument, BlockSchema, Event, FlowRunState, StateType, Variable};
 use mintaka_core::{Batch, Filter, Json, Store};
@@ -222,6 +222,18 @@ async fn each_line_has_its_own_rules_for_names_and_values_of_variables() {
         if body["value"] == json!(true) {
             assert_eq!(answer["value"], json!("True"));
         }
+    }
+}
+
+#[tokio::test]
+async fn every_client_of_the_2_x_line_reads_values_as_text() {
+    let api = api();
+    api.expect(V3, "POST", "/variables/", json!({"name": "obj", "value": {"a": [1]}}), 201).await;
+    for agent in [V2, BEFORE_2_17] {
+        let listed = api.expect(agent, "POST", "/variables/filter", json!({}), 200).await;
+        assert_eq!(listed[0]["value"], r#"{"a":[1]}"#);
+        let named = api.expect(agent, "GET", "/variables/name/obj", Value::Null, 200).await;
+        assert_eq!(named["value"], r#"{"a":[1]}"#);
     }
 }
 

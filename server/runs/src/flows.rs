@@ -5,8 +5,8 @@ use mintaka_api_filters::wire::Labels;
 use mintaka_core::records::{Flow, flow};
 use mintaka_core::{Batch, Change, Col, Direction, Json, Key, Outcome, Tags, Versioned};
 use mintaka_http::{
-    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, View, list, number_of, read,
-    sort,
+    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, View, check_name, list,
+    number_of, read, sort,
 };
 use mintaka_orchestration::ops::lifecycle_events::{Happened, changed, flow_event, tell};
 use mintaka_orchestration::ops::{Edited, edit_telling};
@@ -86,9 +86,7 @@ impl FlowsRoot {
     #[oai(path = "/", method = "post", operation_id = "create_flow")]
     async fn create_flow(&self, client: Client, body: Input<FlowCreate>) -> Result<Created<View<Flow>>, ApiError> {
         let Input(FlowCreate { name, tags, labels }) = body;
-        if name.contains(['/', '%', '&', '>', '<']) {
-            return Err(ApiError::member("name", "name must not contain any of the characters / % & > <"));
-        }
+        check_name(&name, &client)?;
         let now = self.ctx.store.now();
         let flow = Flow {
             id: Uuid::new_v4(),

@@ -14,6 +14,9 @@ pub const V2: &str = "prefect/2.20.26 (API 0.8.4)";
 /// How a client of the 3.x line names itself.
 pub const V3: &str = "prefect/3.9.1 (API 0.8.4)";
 
+/// What clients before 2.17 send in the same place: they do not name themselves.
+pub const BEFORE_2_17: &str = "python-httpx/0.26.0";
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -47,6 +50,10 @@ impl<E: Endpoint> Calls<E> {
         let mut request = self.0.request(method, format!("{PREFIX}{path}")).header("User-Agent", agent);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             request = request.query(name, &value);
+        }
+        // wire: every client sends it.
+        if [V2, V3, BEFORE_2_17].contains(&agent) {
+            request = request.header("X-PREFECT-API-VERSION", "0.8.4");
         }
         let request = if body.is_null() { request } else { request.body_json(&body) };
         let response = request.send().await.0;

@@ -1,17 +1,11 @@
-//! Deployments in requests and answers: the union of both lines' members.
+//! Deployments in requests: the union of both lines' members.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
-use mintaka_api_filters::by_id;
 use mintaka_api_filters::wire::{JsonObject, Labels};
-use mintaka_core::records::{Deployment, DeploymentSchedule, WorkPool, WorkQueue, deployment};
+use mintaka_core::records::deployment;
 use mintaka_core::{Change, Col, Json, Tags, Value as Stored};
-use mintaka_http::{ApiError, Client, Ctx, Extra, View, check_parameters};
+use mintaka_http::{ApiError, Client, Ctx, check_parameters};
 use mintaka_orchestration::caller::{Caller, ClientLine};
-use mintaka_orchestration::ops::deployments::schedules_of;
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::{MaybeUndefined, Type};
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,93 +13,6 @@ use uuid::Uuid;
 
 use crate::names::sent;
 use crate::schedules::ScheduleBody;
-
-/// What a deployment is answered with besides its record.
-#[derive(Serialize)]
-pub struct DeploymentExtra {
-    job_variables: Json,
-    /// The name of `job_variables` in the 2.x line.
-    infra_overrides: Json,
-    work_pool_name: Option<String>,
-    work_queue_name: Option<String>,
-    schedules: Vec<View<DeploymentSchedule>>,
-    /// Of the 2.x line: the first schedule.
-    schedule: Option<Json>,
-    /// Of the 2.x line: the opposite of `paused`.
-    is_schedule_active: bool,
-    concurrency_limit: Option<i64>,
-    concurrency_options: Option<Json>,
-    global_concurrency_limit: Option<Json>,
-}
-
-impl Extra for DeploymentExtra {
-    fn schema_name() -> Option<Cow<'static, str>> {
-        Some("DeploymentResponse".into())
-    }
-    fn properties(registry: &mut Registry) -> Vec<(&'static str, MetaSchemaRef)> {
-        View::<DeploymentSchedule>::register(registry);
-        let of = |ty: &'static str, nullable: bool| {
-            MetaSchemaRef::Inline(Box::new(MetaSchema { nullable, ..MetaSchema::new(ty) }))
-        };
-        vec![
-            ("job_variables", of("object", false)),
-            ("infra_overrides", of("object", false)),
-            ("work_pool_name", of("string", true)),
-            ("work_queue_name", of("string", true)),
-            ("schedules", <Vec<View<DeploymentSchedule>> as Type>::schema_ref()),
-            ("schedule", of("object", true)),
-            ("is_schedule_active", of("boolean", false)),
-            ("concurrency_limit", of("integer", true)),
-            ("concurrency_options", of("object", true)),
-            ("global_concurrency_limit", of("object", true)),
-        ]
-    }
-}
-
-/// A deployment as clients see it.
-pub type DeploymentView = View<Deployment, DeploymentExtra>;
-
-/// Deployments as clients see them, with one read each for all queues, pools and schedules.
-///
-/// # Errors
-/// What the store answers.
-pub(crate) async fn deployment_views(ctx: &Ctx, seen: Vec<Deployment>) -> Result<Vec<DeploymentView>, ApiError> {
-    let store = &ctx.store;
-    let queues: HashMap<Uuid, WorkQueue> = by_id(store, seen.iter().filter_map(|one| one.work_queue_id)).await?;
-    let pools: HashMap<Uuid, WorkPool> = by_id(store, queues.values().map(|queue| queue.work_pool_id)).await?;
-    let mut schedules: HashMap<Uuid, Vec<DeploymentSchedule>> = HashMap::new();
-    for schedule in schedules_of(store, seen.iter().map(|one| one.id)).await? {
-        schedules.entry(schedule.deployment_id).or_default().push(schedule);
-    }
-    let view = |mut record: Deployment| {
-        let queue = record.work_queue_id.and_then(|id| queues.get(&id));
-        record.work_queue_id = queue.map(|queue| queue.id);
-        let own = schedules.remove(&record.id).unwrap_or_default();
-        let extra = DeploymentExtra {
-            job_variables: record.infra_overrides.clone(),
-            infra_overrides: record.infra_overrides.clone(),
-            work_pool_name: queue.and_then(|queue| pools.get(&queue.work_pool_id)).map(|pool| pool.name.clone()),
-            work_queue_name: queue.map(|queue| queue.name.clone()).or_else(|| record.work_queue_name.clone()),
-            schedule: own.first().map(|schedule| schedule.schedule.clone()),
-            schedules: own.into_iter().map(View::from).collect(),
-            is_schedule_active: !record.paused,
-            concurrency_limit: None,
-            concurrency_options: record.concurrency_options.clone(),
-            global_concurrency_limit: None,
-        };
-        View { record, extra }
-    };
-    Ok(seen.into_iter().map(view).collect())
-}
-
-/// One deployment as clients see it.
-///
-/// # Errors
-/// What the store answers.
-pub(crate) async fn deployment_view(ctx: &Ctx, seen: Deployment) -> Result<DeploymentView, ApiError> {
-    let mut views = deployment_views(ctx, vec![seen]).await?;
-    views.pop().ok_or_else(|| ApiError::not_found("Deployment"))
-}
 
 /// What happens to a run without a slot.
 #[derive(Clone, Debug, Object, Serialize)]

@@ -5,11 +5,12 @@ use mintaka_api_filters::{FlowRunView, flow_run_view, flow_run_views};
 use mintaka_core::records::{Deployment, FlowRun};
 use mintaka_core::{Json, Time};
 use mintaka_http::{
-    ApiError, Client, Created, Ctx, Duration, Input, Out, Raw, When, check_parameters, read, refuse_past,
+    ApiError, Client, Created, Ctx, Duration, Input, Out, Raw, When, check_characters, check_parameters, read,
+    refuse_past,
 };
 use mintaka_orchestration::ops;
 use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted};
-use mintaka_orchestration::ops::due_runs::{self, Polled, due_runs_of_deployments, mark_polled};
+use mintaka_orchestration::ops::due_runs::{Polled, due_runs_of_deployments, mark_polled};
 use mintaka_orchestration::ops::schedule_runs::{Window, schedule_deployment_runs};
 use mintaka_orchestration::{FlowRunPolicy, OpError, Proposed};
 use poem::http::StatusCode;
@@ -18,6 +19,8 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::polls::wanted;
 
 /// The most runs that one request may make.
 const MAX_BULK: usize = 100;
@@ -58,6 +61,7 @@ impl DeploymentFlowRunCreate {
     fn wanted(self, ctx: &Ctx, client: &Client) -> Result<Wanted, ApiError> {
         let parameters = self.parameters.unwrap_or_default().0;
         check_parameters(ctx, client, &parameters)?;
+        check_characters("work_queue_name", self.work_queue_name.as_deref().unwrap_or_default())?;
         // wire: a run that is not told how to retry is not resuming.
         let untold = || FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() };
         Ok(Wanted {
@@ -215,7 +219,7 @@ impl DeploymentRunsApi {
     async fn poll(&self, body: Input<PollDeployments>) -> Result<Out<Vec<FlowRunView>>, ApiError> {
         let ctx = &self.ctx;
         let limit = refuse_past(body.limit, ctx.settings.default_limit)?;
-        let wanted = due_runs::Wanted { after: None, before: body.scheduled_before.map(|t| t.0), limit };
+        let wanted = wanted(ctx, None, body.scheduled_before, limit);
         let due = due_runs_of_deployments(&ctx.store, &body.deployment_ids, wanted).await?;
         let polled = Polled::Deployments(&body.deployment_ids);
         // Work is handed out even if the note of the poll cannot be written.

@@ -2,7 +2,7 @@
 
 use mintaka_core::records::{BlockDocument, deployment};
 use mintaka_core::{Change, Json};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, check_characters};
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::deployment_run::known_blocks;
 use mintaka_orchestration::ops::deployments::{Upsert, resolve_queue, upsert_deployment};
@@ -13,7 +13,8 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::deployment_body::{DeploymentMembers, DeploymentView, deployment_view};
+use crate::deployment_body::DeploymentMembers;
+use crate::deployment_view::{DeploymentView, deployment_view};
 use crate::named_schedules::made_schedules;
 use crate::names::{no_pool, sent};
 
@@ -44,6 +45,7 @@ impl DeploymentsRoot {
         let ctx = &self.ctx;
         let Input(body) = body;
         let members = body.members;
+        check_characters("name", &body.name)?;
         members.checked(ctx, &client)?;
         check_own_parameters(&members)?;
         let schedules = made_schedules(&members, ctx.store.now())?;
@@ -63,7 +65,7 @@ impl DeploymentsRoot {
             line,
         };
         let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
-        Ok(Created { new, value: deployment_view(ctx, record).await? })
+        Ok(Created { new, value: deployment_view(ctx, &client, record).await? })
     }
 }
 
@@ -120,6 +122,7 @@ pub(crate) async fn with_queue(
 ) -> Result<Change, ApiError> {
     let (pool, queue) = (sent(&members.work_pool_name).flatten(), sent(&members.work_queue_name).flatten());
     let queue = queue.filter(|name| !name.is_empty());
+    check_characters("work_queue_name", queue.as_deref().unwrap_or_default())?;
     let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref(), line).await?;
     Ok(match found {
         Some(found) => change

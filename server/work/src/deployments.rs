@@ -23,8 +23,9 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::deployment_body::{DeploymentMembers, DeploymentView, deployment_view, deployment_views};
+use crate::deployment_body::DeploymentMembers;
 use crate::deployment_upsert::with_queue;
+use crate::deployment_view::{DeploymentView, deployment_view, deployment_views};
 use crate::named_schedules::{edited_schedules, several};
 use crate::names::{no_pool, sent};
 
@@ -108,21 +109,22 @@ pub struct DeploymentsApi {
 impl DeploymentsApi {
     /// A deployment by id.
     #[oai(path = "/:id", method = "get", operation_id = "read_deployment")]
-    async fn read(&self, id: Path<Uuid>) -> Result<Out<DeploymentView>, ApiError> {
+    async fn read(&self, client: Client, id: Path<Uuid>) -> Result<Out<DeploymentView>, ApiError> {
         let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await?;
-        Ok(Out(deployment_view(&self.ctx, seen.record).await?))
+        Ok(Out(deployment_view(&self.ctx, &client, seen.record).await?))
     }
 
     /// A deployment by the name of its flow and its own.
     #[oai(path = "/name/:flow_name/:deployment_name", method = "get", operation_id = "read_deployment_by_name")]
     async fn read_by_name(
         &self,
+        client: Client,
         flow_name: Path<String>,
         deployment_name: Path<String>,
     ) -> Result<Out<DeploymentView>, ApiError> {
         let seen = deployment_named(&self.ctx.store, &flow_name.0, &deployment_name.0).await?;
         let seen = seen.ok_or_else(|| ApiError::not_found("Deployment"))?;
-        Ok(Out(deployment_view(&self.ctx, seen.record).await?))
+        Ok(Out(deployment_view(&self.ctx, &client, seen.record).await?))
     }
 
     /// Deployments.
@@ -135,7 +137,7 @@ impl DeploymentsApi {
         let page = body.page.checked(&self.ctx)?;
         let filter = body.filters.for_deployments(&client);
         let seen = list::<Deployment>(&self.ctx, filter, order(body.sort), page).await?;
-        Ok(Out(deployment_views(&self.ctx, seen.into_iter().map(|seen| seen.record).collect()).await?))
+        Ok(Out(deployment_views(&self.ctx, &client, seen.into_iter().map(|seen| seen.record).collect()).await?))
     }
 
     /// A page of deployments.
@@ -148,7 +150,7 @@ impl DeploymentsApi {
         let page = body.page.checked(&self.ctx)?;
         let filter = body.filters.for_deployments(&client);
         let (seen, count) = number_of::<Deployment>(&self.ctx, filter, order(body.sort), page).await?;
-        let views = deployment_views(&self.ctx, seen.into_iter().map(|seen| seen.record).collect()).await?;
+        let views = deployment_views(&self.ctx, &client, seen.into_iter().map(|seen| seen.record).collect()).await?;
         Ok(Out(Paginated::new(views, count, page)))
     }
 
@@ -190,7 +192,7 @@ impl DeploymentsApi {
         })
         .await?
         .ok_or_else(none)?;
-        delete_scheduled_runs(&self.ctx.store, id.0, Cause::Edited, client.by.line).await?;
+        delete_scheduled_runs(&self.ctx.store, id.0, Cause::Edited).await?;
         Ok(NoContent)
     }
 
@@ -225,25 +227,25 @@ impl DeploymentsApi {
     /// Lets schedules make runs again.
     #[oai(path = "/:id/resume_deployment", method = "post", operation_id = "resume_deployment")]
     async fn resume(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, false, client.is_v2()).await
+        self.set_paused(id.0, false, client.is_v2()).await
     }
 
     /// Stops schedules from making runs, and takes back those that were made ahead.
     #[oai(path = "/:id/pause_deployment", method = "post", operation_id = "pause_deployment")]
     async fn pause(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, true, client.is_v2()).await
+        self.set_paused(id.0, true, client.is_v2()).await
     }
 
     /// The name of resuming in the 2.x line.
     #[oai(path = "/:id/set_schedule_active", method = "post", operation_id = "set_schedule_active")]
-    async fn set_schedule_active(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, false, true).await
+    async fn set_schedule_active(&self, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(id.0, false, true).await
     }
 
     /// The name of pausing in the 2.x line.
     #[oai(path = "/:id/set_schedule_inactive", method = "post", operation_id = "set_schedule_inactive")]
-    async fn set_schedule_inactive(&self, client: Client, id: Path<Uuid>) -> Result<Raw, ApiError> {
-        self.set_paused(&client, id.0, true, true).await
+    async fn set_schedule_inactive(&self, id: Path<Uuid>) -> Result<Raw, ApiError> {
+        self.set_paused(id.0, true, true).await
     }
 
     /// The queues that may have the deployment's runs, by the filters of the 2.x line: those without one, and those
@@ -260,7 +262,7 @@ impl DeploymentsApi {
 
 impl DeploymentsApi {
     /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
-    async fn set_paused(&self, client: &Client, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
+    async fn set_paused(&self, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
         let store = &self.ctx.store;
         edit_deployment::<ApiError>(store, id, |_, existing| {
             let schedules = match (with_schedule, existing) {
@@ -277,7 +279,7 @@ impl DeploymentsApi {
         .await?
         .ok_or_else(|| ApiError::not_found("Deployment"))?;
         if paused {
-            delete_scheduled_runs(store, id, Cause::Stopped, client.by.line).await?;
+            delete_scheduled_runs(store, id, Cause::Stopped).await?;
         }
         Ok(Raw::ok(Value::Null))
     }

@@ -3,9 +3,11 @@
 mod deployment_body;
 mod deployment_runs;
 mod deployment_upsert;
+mod deployment_view;
 mod deployments;
 mod named_schedules;
 mod names;
+mod polls;
 mod pool_queues;
 mod pools;
 mod queue_body;

@@ -1,25 +1,8 @@
 //! Names that clients may choose, and other rules that members of several bodies share.
 
-use mintaka_http::{ApiError, Client};
+use mintaka_http::{ApiError, Client, check_name};
 use poem::http::StatusCode;
 use poem_openapi::types::MaybeUndefined;
-
-/// Checks the characters of a name (wire: `/ % & > <` are refused on both lines).
-///
-/// # Errors
-/// 422 for a forbidden character, or an empty name on the 3.x line.
-pub(crate) fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
-    if name.contains(['/', '%', '&', '>', '<']) || (name.is_empty() && !client.is_v2()) {
-        let text = match client.is_v2() {
-            true => format!(
-                "Name {name:?} contains an invalid character. Must not contain any of: ['/', '%', '&', '>', '<']."
-            ),
-            false => "String should match pattern '^[^/%&><]+$'".to_owned(),
-        };
-        return Err(ApiError::member("name", text));
-    }
-    Ok(())
-}
 
 /// Checks the name of a new work pool.
 ///
@@ -27,10 +10,9 @@ pub(crate) fn check_name(name: &str, client: &Client) -> Result<(), ApiError> {
 /// As [`check_name`]; also for a name of quotes and blanks alone, and 403 for a reserved one.
 pub(crate) fn check_pool_name(name: &str, client: &Client) -> Result<(), ApiError> {
     if name.trim_matches(|c: char| c.is_whitespace() || "'\"".contains(c)).is_empty() {
-        let text = "Value cannot be empty or only quotes and blanks";
         return Err(match client.is_v2() {
             true => ApiError::detail(StatusCode::BAD_REQUEST, "Work pool name cannot be empty."),
-            false => ApiError::member("name", text),
+            false => ApiError::member("name", "Value error, name cannot be an empty string"),
         });
     }
     check_name(name, client)?;

@@ -5,10 +5,11 @@ use mintaka_api_filters::{Filters, FlowRunView, WorkPoolFilter, flow_run_views};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, flow_run, work_pool, work_queue};
 use mintaka_core::{Direction, Filter, Json, Versioned};
 use mintaka_http::{
-    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, When, list, refuse_past, text_unless_absent,
+    ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, When, list, refuse_past,
+    text_unless_absent,
 };
 use mintaka_orchestration::ops::deployment_run::known_blocks;
-use mintaka_orchestration::ops::due_runs::{Polled, Wanted, due_runs_of_pool, mark_polled};
+use mintaka_orchestration::ops::due_runs::{Polled, due_runs_of_pool, mark_polled};
 use mintaka_orchestration::ops::work_pools::{
     AGENT_TYPE, NewPool, PoolEdit, create_pool, delete_pool, no_storage, pool_named, update_pool,
 };
@@ -24,6 +25,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::names::{at_least, check_pool_name, is_reserved, no_pool, sent};
+use crate::polls::wanted;
 
 /// What a pool is answered with besides its record.
 #[derive(Clone, Debug, Object, Serialize)]
@@ -73,13 +75,25 @@ pub(crate) async fn pool(ctx: &Ctx, name: &str) -> Result<Versioned<WorkPool>, A
 }
 
 /// A storage configuration with all of its members.
-fn storage(sent: Option<JsonObject>) -> Json {
+///
+/// # Errors
+/// 422 for other members. (wire: the one body of pools that takes no others)
+fn storage(sent: Option<JsonObject>) -> Result<Json, ApiError> {
     let mut all = no_storage().value();
     if let (Value::Object(all), Some(sent)) = (&mut all, sent) {
-        let known = sent.0.into_iter().filter(|(name, _)| all.contains_key(name)).collect::<Vec<_>>();
-        all.extend(known);
+        let unknown = |name: &String| Problem {
+            r#type: "extra_forbidden".into(),
+            loc: ["body", "storage_configuration", name].map(Value::from).into(),
+            msg: "Extra inputs are not permitted".into(),
+            input: None,
+        };
+        let problems: Vec<Problem> = sent.0.keys().filter(|name| !all.contains_key(*name)).map(unknown).collect();
+        if !problems.is_empty() {
+            return Err(ApiError::invalid(problems, None));
+        }
+        all.extend(sent.0);
     }
-    Json::from(all)
+    Ok(Json::from(all))
 }
 
 fn template(sent: Option<JsonObject>) -> Result<Value, ApiError> {
@@ -221,7 +235,7 @@ impl WorkPoolsRoot {
             base_job_template: Json::from(base_job_template),
             is_paused: body.is_paused.unwrap_or(false),
             concurrency_limit: body.concurrency_limit,
-            storage_configuration: storage(body.storage_configuration),
+            storage_configuration: storage(body.storage_configuration)?,
         };
         let made = create_pool(&self.ctx.store, new, client.by.line).await?;
         let record = made.ok_or_else(|| ApiError::conflict("A work pool with this name already exists."))?;
@@ -290,7 +304,10 @@ impl WorkPoolsApi {
             is_paused: sent(&body.is_paused).flatten(),
             base_job_template,
             concurrency_limit: sent(&body.concurrency_limit),
-            storage_configuration: sent(&body.storage_configuration).flatten().map(|sent| storage(Some(sent))),
+            storage_configuration: sent(&body.storage_configuration)
+                .flatten()
+                .map(|sent| storage(Some(sent)))
+                .transpose()?,
         };
         let seen = pool(&self.ctx, &name.0).await?;
         match update_pool(&self.ctx.store, seen.id, edit, client.by.line).await? {
@@ -325,8 +342,7 @@ impl WorkPoolsApi {
             queues.push(found.ok_or_else(|| no_queue(&name.0, queue))?.id);
         }
         let named = (!queues.is_empty()).then_some(queues.as_slice());
-        let wanted =
-            Wanted { after: body.scheduled_after.map(|t| t.0), before: body.scheduled_before.map(|t| t.0), limit };
+        let wanted = wanted(ctx, body.scheduled_after, body.scheduled_before, limit);
         let due = due_runs_of_pool(&ctx.store, &seen, named, wanted).await?;
         let polled = match named {
             Some(_) => queues,

@@ -3,7 +3,7 @@
 use mintaka_api_filters::{Filters, WorkQueueFilter, by_id};
 use mintaka_core::records::{FlowRun, StateType, WorkPool, WorkQueue, flow_run};
 use mintaka_core::{Filter, Json};
-use mintaka_http::{ApiError, Client, Ctx, Page, View, When};
+use mintaka_http::{ApiError, Client, Ctx, Page, View, When, check_name};
 use mintaka_orchestration::ops::work_queues::{NewQueue, QueueEdit};
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::names::{at_least, check_name, sent};
+use crate::names::{at_least, sent};
 
 /// What a queue is answered with besides its record.
 #[derive(Clone, Debug, Object, Serialize)]

@@ -5,7 +5,7 @@ use mintaka_core::records::{FlowRun, StateType, WorkPool, WorkQueue, flow_run, w
 use mintaka_core::{Direction, Filter, Query, Record};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, When, list, read, refuse_past};
 use mintaka_orchestration::ops::agents::agent_polled;
-use mintaka_orchestration::ops::due_runs::{Polled, Wanted, due_runs_of_queue, mark_polled};
+use mintaka_orchestration::ops::due_runs::{Polled, due_runs_of_queue, mark_polled};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, DEFAULT_QUEUE, default_agent_pool, pool_named};
 use mintaka_orchestration::ops::work_queues::{
     POLLED_WITHIN, QueueEdited, create_queue, delete_queue, queue_named, update_queue,
@@ -16,6 +16,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::polls::wanted;
 use crate::queue_body::{FilterWorkQueues, QueueView, WorkQueueCreate, WorkQueueUpdate, queue_view, queue_views};
 
 /// States whose runs occupy a slot of a queue that is read by itself.
@@ -166,7 +167,7 @@ impl WorkQueuesApi {
         let ctx = &self.ctx;
         let limit = refuse_past(body.limit, ctx.settings.default_limit)?;
         let queue = read::<WorkQueue>(ctx, id.0, "work queue").await?;
-        let wanted = Wanted { after: None, before: body.scheduled_before.map(|t| t.0), limit };
+        let wanted = wanted(ctx, None, body.scheduled_before, limit);
         let due = due_runs_of_queue(&ctx.store, &queue, wanted).await?;
         if !client.ui {
             let noted = mark_polled(&ctx.store, Polled::Queues(&[id.0]), ctx.store.now()).await.map(|_| ());

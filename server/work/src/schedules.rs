@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use mintaka_api_filters::wire::JsonObject;
 use mintaka_core::records::{Deployment, DeploymentSchedule, deployment_schedule};
 use mintaka_core::{Change, Json, Time};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Problem, View, read};
+use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Problem, View, read};
 use mintaka_orchestration::ops::deployments::{
     DeploymentEdit, NewSchedule, ScheduleEdit, edit_deployment, schedules_of,
 };
@@ -252,28 +252,26 @@ impl SchedulesApi {
     #[oai(path = "/:id/schedules/:schedule_id", method = "patch", operation_id = "update_deployment_schedule")]
     async fn update(
         &self,
-        client: Client,
         id: Path<Uuid>,
         schedule_id: Path<Uuid>,
         body: Input<ScheduleBody>,
     ) -> Result<NoContent, ApiError> {
         let change = body.to_change(self.ctx.store.now(), false)?;
         let edit = ScheduleEdit::Change(schedule_id.0, change);
-        self.edit_one(&client, id.0, schedule_id.0, edit, Cause::Edited).await
+        self.edit_one(id.0, schedule_id.0, edit, Cause::Edited).await
     }
 
     /// Deletes a schedule.
     #[oai(path = "/:id/schedules/:schedule_id", method = "delete", operation_id = "delete_deployment_schedule")]
-    async fn delete(&self, client: Client, id: Path<Uuid>, schedule_id: Path<Uuid>) -> Result<NoContent, ApiError> {
+    async fn delete(&self, id: Path<Uuid>, schedule_id: Path<Uuid>) -> Result<NoContent, ApiError> {
         let edit = ScheduleEdit::Remove(schedule_id.0);
-        self.edit_one(&client, id.0, schedule_id.0, edit, Cause::Stopped).await
+        self.edit_one(id.0, schedule_id.0, edit, Cause::Stopped).await
     }
 }
 
 impl SchedulesApi {
     async fn edit_one(
         &self,
-        client: &Client,
         deployment: Uuid,
         schedule: Uuid,
         edit: ScheduleEdit,
@@ -288,7 +286,7 @@ impl SchedulesApi {
         })
         .await?
         .ok_or_else(no_deployment)?;
-        delete_scheduled_runs(store, deployment, cause, client.by.line).await?;
+        delete_scheduled_runs(store, deployment, cause).await?;
         Ok(NoContent)
     }
 }

@@ -155,6 +155,60 @@ async fn a_worker_is_given_due_runs_within_the_limits() {
 }
 
 #[tokio::test]
+async fn a_retry_by_its_own_process_is_nobody_elses_until_the_grace_is_over() {
+    let api = api();
+    api.pool("p").await;
+    let (at, made) = deploy(&api, json!({"work_pool_name": "p"})).await;
+    let policy = json!({"retries": 1, "retry_delay": 14});
+    let run = api.post(&format!("{at}/create_flow_run"), json!({"empirical_policy": policy}), 201).await;
+    let at = format!("/flow_runs/{}", run["id"].as_str().unwrap());
+    let to = async |agent, state: &str, status: u16| {
+        let body = json!({"state": {"type": state}});
+        api.expect(agent, "POST", &format!("{at}/set_state"), body, status).await["status"].clone()
+    };
+    let given = async || {
+        let served = json!({"deployment_ids": [made["id"]]});
+        let served = api.post("/deployments/get_scheduled_flow_runs", served, 200).await;
+        let polled = api.post("/work_pools/p/get_scheduled_flow_runs", json!({}), 200).await;
+        (served.as_array().unwrap().len(), polled.as_array().unwrap().len())
+    };
+    to(V3, "PENDING", 201).await;
+    to(V3, "RUNNING", 201).await;
+    assert_eq!(to(V3, "FAILED", 201).await, "REJECT");
+    api.clock.advance_seconds(14.0 + 29.0);
+    assert_eq!(given().await, (0, 0), "its process goes on with it");
+    api.clock.advance_seconds(2.0);
+    assert_eq!(given().await, (1, 1), "its process is dead");
+
+    // Who used up the retries gets a retry by somebody else at once, also on the 2.x line.
+    for agent in [V2, V3] {
+        to(agent, "PENDING", 201).await;
+        to(agent, "RUNNING", 201).await;
+        assert_eq!(to(agent, "FAILED", 201).await, "ACCEPT");
+        let retry = json!({"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": true});
+        assert_eq!(api.expect(agent, "POST", &format!("{at}/set_state"), retry, 201).await["status"], "ACCEPT");
+        assert_eq!(given().await, (1, 1), "{agent}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_without_the_deployment_is_refused_and_never_handed_out() {
+    let api = api();
+    api.pool("p").await;
+    for (agent, force) in [(V2, true), (V2, false), (V3, true), (V3, false)] {
+        let (at, _) = deploy(&api, json!({"work_pool_name": "p"})).await;
+        let run = api.post(&format!("{at}/create_flow_run"), json!({"state": {"type": "FAILED"}}), 201).await;
+        api.delete(&at, 204).await;
+        let set_state = format!("/flow_runs/{}/set_state", run["id"].as_str().unwrap());
+        let retry = json!({"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": force});
+        let refused = api.expect(agent, "POST", &set_state, retry, 200).await;
+        assert_eq!((&refused["status"], &refused["details"]["type"]), (&json!("ABORT"), &json!("abort_details")));
+        assert!(refused["details"]["reason"].as_str().unwrap().contains("deployment was deleted"), "{refused}");
+        assert_eq!(api.post("/work_pools/p/get_scheduled_flow_runs", json!({}), 200).await, json!([]));
+    }
+}
+
+#[tokio::test]
 async fn an_automation_is_named_as_the_one_who_made_the_run() {
     let api = api();
     let (at, _) = deploy(&api, json!({})).await;

@@ -38,6 +38,7 @@ async fn pools_that_cannot_be_are_refused() {
         (V3, json!({"name": ""}), 422),
         (V2, json!({"name": ""}), 400),
         (V3, json!({"name": " '"}), 422),
+        (V3, json!({"name": "n", "storage_configuration": {"bundle": {}}}), 422),
         (V3, json!({"name": "n", "concurrency_limit": -1}), 422),
         (V3, json!({"name": "n", "type": null}), 422),
         (V3, json!({"name": "n", "base_job_template": {"job_configuration": {}}}), 422),
@@ -63,6 +64,15 @@ async fn pools_that_cannot_be_are_refused() {
     for (agent, body, status) in table {
         api.expect(agent, "POST", "/work_pools/", body, status).await;
     }
+    let empty = [(V3, 422, "name cannot be an empty string"), (V2, 400, "name cannot be empty")];
+    for ((agent, status, text), name) in empty.iter().flat_map(|row| ["", " ", "' ' "].map(|name| (row, name))) {
+        let answer = api.call(agent, "POST", "/work_pools/", json!({"name": name})).await;
+        assert_eq!(answer.status, *status);
+        assert!(answer.text.contains(text), "{}", answer.text);
+    }
+    let unknown = json!({"storage_configuration": {"bundle": {}}});
+    let answer = api.patch("/work_pools/taken", unknown, 422).await;
+    assert_eq!(answer["exception_detail"][0]["loc"], json!(["body", "storage_configuration", "bundle"]));
     for path in ["/work_pools/prefect-managed"] {
         api.patch(path, json!({"description": "x"}), 403).await;
         api.delete(path, 403).await;
