@@ -6,6 +6,7 @@ mod world;
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run_state};
 use mintaka_core::{Batch, Filter, Outcome, Time};
 use mintaka_orchestration::State;
+use mintaka_orchestration::ops::events::{NewEvent, record};
 use mintaka_orchestration::ops::task_run_events::{TaskRunEvent, append};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,6 +44,23 @@ impl Sent {
         });
         let event = format!("prefect.task-run.{name}");
         TaskRunEvent::parse(self.id, self.at(), &event, &resource, &json!(related), &payload)
+    }
+
+    /// As the event that a client sends.
+    fn event(&self) -> NewEvent {
+        let (name, r#type) = self.state;
+        let flow_run = self.flow_run.unwrap();
+        let event = json!({
+            "id": self.id, "occurred": self.at().to_string(), "event": format!("prefect.task-run.{name}"),
+            "resource": {
+                "prefect.resource.id": format!("prefect.task-run.{}", self.task_run), "prefect.orchestration": "client",
+            },
+            "related": [
+                {"prefect.resource.id": format!("prefect.flow-run.{flow_run}"), "prefect.resource.role": "flow-run"},
+            ],
+            "payload": {"validated_state": {"type": r#type, "name": name}, "task_run": self.fields},
+        });
+        NewEvent::parse(&event.to_string()).unwrap()
     }
 
     async fn record(&self, world: &World) -> Outcome {
@@ -166,4 +184,60 @@ fn what_is_no_report_is_left_alone_and_a_broken_one_says_why() {
     let no_task_run =
         TaskRunEvent::parse(id, pending.at(), "prefect.task-run.Pending", &resource, &related, &json!({}));
     assert_eq!(no_task_run.unwrap_err(), "the resource is no task run");
+}
+
+/// Two attempts, of 2 and 4 seconds, as early 3.x clients report them: the run time is that of the last attempt.
+fn retried(task_run: Uuid, flow_run: Uuid) -> Vec<Sent> {
+    let states = [
+        (1, ("Pending", "PENDING"), 0, 0.0),
+        (3, ("Running", "RUNNING"), 1, 0.0),
+        (5, ("AwaitingRetry", "SCHEDULED"), 1, 2.0),
+        (8, ("Retrying", "RUNNING"), 2, 0.0),
+        (12, ("Completed", "COMPLETED"), 2, 4.0),
+    ];
+    let sent = |(second, state, run_count, total): (u8, (&'static str, &'static str), i64, f64)| {
+        let fields = json!({
+            "task_key": "t", "dynamic_key": "0", "run_count": run_count, "total_run_time": total,
+        });
+        Sent { id: Uuid::new_v4(), task_run, flow_run: Some(flow_run), second, state, fields }
+    };
+    states.into_iter().map(sent).collect()
+}
+
+#[tokio::test]
+async fn the_run_time_of_a_retried_task_is_that_of_all_its_attempts_in_any_order_of_arrival() {
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [0, 3, 4, 1, 2], [4, 0, 1, 2, 3], [1, 4, 0, 3, 2]] {
+        let world = world().await;
+        let (id, flow_run) = (Uuid::new_v4(), Uuid::new_v4());
+        let events = retried(id, flow_run);
+        for n in order {
+            record(&world.store, &events[n].event()).await.unwrap();
+        }
+        assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0, "{order:?}");
+        record(&world.store, &events[4].event()).await.unwrap();
+        assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0, "{order:?}");
+    }
+    // As they come over one connection: all at once.
+    let world = world().await;
+    let (id, flow_run) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut at_once = tokio::task::JoinSet::new();
+    for event in retried(id, flow_run) {
+        let (store, event) = (world.store.clone(), event.event());
+        at_once.spawn(async move { record(&store, &event).await.unwrap() });
+    }
+    at_once.join_all().await;
+    assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0);
+}
+
+#[tokio::test]
+async fn a_client_that_knows_more_than_its_recorded_states_is_believed() {
+    let world = world().await;
+    let (id, flow_run) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut events = retried(id, flow_run);
+    events[4].fields["total_run_time"] = json!(6.5);
+    // The first attempt was never reported.
+    for event in &events[3..] {
+        record(&world.store, &event.event()).await.unwrap();
+    }
+    assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.5);
 }

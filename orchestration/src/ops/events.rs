@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::task_run_events::{TaskRunEvent, append};
+use super::task_run_run_time::sum_run_time;
 use crate::object::Object;
 
 /// The longest name of an event, in characters (wire: `maximum_event_name_length`).
@@ -207,18 +208,27 @@ pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> 
     let effect = task_run_event(event);
     for attempt in 0..=ATTEMPTS {
         let now = store.now();
-        let batch = match &effect {
-            Some(effect) if attempt < ATTEMPTS => append(event.once(now), effect, now),
-            _ => event.once(now),
+        let effect = effect.as_ref().filter(|_| attempt < ATTEMPTS);
+        let batch = event.once(now);
+        let run_op = batch.ops.len();
+        let batch = match effect {
+            Some(effect) => append(batch, effect, now),
+            None => batch,
         };
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => return Ok(Recorded::New),
-            Outcome::Repeated(_) => return Ok(Recorded::Repeated),
+        let (recorded, was_newest) = match store.commit(batch).await? {
+            Outcome::Committed { ops, .. } => (Recorded::New, ops.get(run_op).is_none_or(|run| run.applied)),
+            Outcome::Repeated(_) => (Recorded::Repeated, true),
             Outcome::Failed(error) => return Err(error),
             Outcome::Conflict(conflict) => {
                 tracing::warn!(event.id = %event.id, table = conflict.table.name, "what an event says collides");
+                continue;
             }
+        };
+        // Also of a repeated event: the first time may have ended between the two commits.
+        if let Some(effect) = effect {
+            sum_run_time(store, effect, was_newest).await?;
         }
+        return Ok(recorded);
     }
     Err(Error::Unavailable("an event collides with other changes".into()))
 }

@@ -18,6 +18,7 @@ pub mod schedule_runs;
 pub mod status_events;
 mod sweep;
 pub mod task_run_events;
+mod task_run_run_time;
 mod transition;
 mod transition_flow_run;
 mod transition_task_run;
