@@ -135,7 +135,12 @@ fn locate(msg: &str) -> Problem {
     let member = msg.split('`').nth(1).or_else(|| msg.split('"').nth(1)).filter(|m| !m.is_empty() && m.len() < 80);
     let loc = std::iter::once("body").chain(member).map(Value::from).collect();
     let missing = msg.contains("missing") || msg.contains("is required");
-    Problem { loc, msg, r#type: if missing { "missing" } else { "value_error" }.into(), input: None }
+    Problem {
+        loc,
+        msg: in_own_words(&msg).to_owned(),
+        r#type: if missing { "missing" } else { "value_error" }.into(),
+        input: None,
+    }
 }
 
 /// A message of the parser without the value that it found, which may be large or secret.
@@ -144,6 +149,13 @@ fn without_value(msg: &str) -> String {
         Some((expected, _)) if expected.contains("Expected input type") => format!("{expected}."),
         _ => msg.to_owned(),
     }
+}
+
+/// A message of the parser without the names of the types around the value that it is about. (wire: clients compare texts)
+fn in_own_words(msg: &str) -> &str {
+    let inner = msg.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": "));
+    let text = inner.map_or(msg, |(_, text)| text);
+    text.split_once(" (occurred while parsing \"").map_or(text, |(text, _)| text)
 }
 
 #[cfg(test)]
@@ -168,6 +180,20 @@ mod tests {
     fn refusal(body: &str) -> Value {
         let error = parse::<Login>(body.as_bytes(), &CLIENT).unwrap_err();
         error.shown().clone()
+    }
+
+    #[test]
+    fn a_problem_is_told_without_the_names_of_types() {
+        for (msg, told) in [
+            (
+                r#"failed to parse "Policy": too many. (occurred while parsing "optional_Policy") (occurred while parsing "Run")"#,
+                "too many.",
+            ),
+            (r#"failed to parse "Policy": too many: "x": 7"#, r#"too many: "x": 7"#),
+            ("too many", "too many"),
+        ] {
+            assert_eq!(in_own_words(msg), told);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::{V3, api, id_of};
+use crate::{V2, V3, api, id_of};
 
 #[tokio::test]
 async fn a_task_run_is_made_once_per_call() {
@@ -107,5 +107,21 @@ async fn inputs_of_a_task_run_that_no_client_could_read_are_refused() {
         (json!("x"), 422),
     ] {
         api.expect(V3, "POST", "/task_runs/", made(inputs), status).await;
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_is_refused_in_known_words() {
+    let api = api();
+    let table = [
+        (json!({"retries": 3, "retry_delay": vec![1; 51]}), "Can not configure more than 50 retry delays per task."),
+        (json!({"retries": 3, "retry_jitter_factor": -100}), "`retry_jitter_factor` must be >= 0."),
+    ];
+    for (policy, text) in table {
+        for agent in [V2, V3] {
+            let body = json!({"task_key": "t", "dynamic_key": "0", "empirical_policy": policy});
+            let answer = api.expect(agent, "POST", "/task_runs/", body, 422).await;
+            assert_eq!(answer["exception_detail"][0]["msg"], text);
+        }
     }
 }
