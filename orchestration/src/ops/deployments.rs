@@ -93,7 +93,8 @@ fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time, line: ClientLine) -> 
     }
 }
 
-/// Columns that a replacement leaves as they are unless they are sent. (wire: upsert of the 2.x line)
+/// Columns that a replacement leaves as they are unless they are sent (wire: upsert of the 2.x line), and what a client of
+/// that line cannot know of.
 const KEPT: &[Col] = &[
     deployment::id,
     deployment::created,
@@ -105,6 +106,7 @@ const KEPT: &[Col] = &[
     deployment::status,
     deployment::created_by,
     deployment::updated_by,
+    deployment::concurrency_options,
 ];
 
 /// A deployment that shall be made, or change the one of its flow and name.

@@ -32,7 +32,8 @@ async fn an_upsert_changes_what_is_sent_or_replaces_by_line() {
     let api = api();
     api.pool("p").await;
     let members = json!({"tags": ["a"], "description": "text", "parameters": {"x": 1}, "work_pool_name": "p",
-        "job_variables": {"cpu": 2}, "schedules": [{"schedule": hourly()}], "version": "1", "labels": {"team": "t"}});
+        "job_variables": {"cpu": 2}, "schedules": [{"schedule": hourly()}], "version": "1", "labels": {"team": "t"},
+        "concurrency_options": {"collision_strategy": "CANCEL_NEW"}});
     let made = deploy(&api, V3, members.clone(), 201).await;
     assert_eq!((&made["work_pool_name"], &made["work_queue_name"]), (&json!("p"), &json!("default")));
     assert_eq!((&made["enforce_parameter_schema"], &made["pull_steps"]), (&json!(true), &json!([])));
@@ -51,6 +52,7 @@ async fn an_upsert_changes_what_is_sent_or_replaces_by_line() {
     assert_eq!((&replaced["id"], &replaced["created"]), (&made["id"], &made["created"]));
     assert_eq!((&replaced["tags"], &replaced["description"]), (&json!([]), &Value::Null));
     assert_eq!((&replaced["enforce_parameter_schema"], &replaced["pull_steps"]), (&json!(false), &Value::Null));
+    assert_eq!(replaced["concurrency_options"], made["concurrency_options"], "the 2.x line does not know it");
     assert_eq!((&replaced["infra_overrides"], &replaced["work_pool_name"]), (&json!({"cpu": 3}), &json!("p")));
     assert_eq!(api.get("/deployments/name/f/d", 200).await["id"], made["id"]);
     api.get("/deployments/name/f/none", 404).await;
