@@ -10,11 +10,12 @@ use chrono::Timelike;
 use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run,
 };
-use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Outcome, Store, Time};
+use mintaka_core::{Backend, Batch, Batches, CommitAnswer, Change, Error, Json, Key, Layer, Outcome, Store, Time};
+use mintaka_orchestration::ops::deployments::delete_deployment;
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, Proposed};
+use mintaka_orchestration::{Caller, ClientLine, FlowRunPolicy, Proposed, RetryType};
 use serde_json::json;
 use world::{World, at, world};
 
@@ -210,5 +211,29 @@ async fn an_edit_between_reading_and_inserting_leaves_no_run_of_the_old_schedule
         let runs = world.runs_of(deployment).await;
         let of: Vec<u32> = runs.iter().map(|run| run.sort_time.unwrap().to_chrono().hour()).collect();
         assert_eq!((made, of), (hours.len(), hours));
+    }
+}
+
+#[tokio::test]
+async fn runs_that_wait_to_run_again_end_with_their_deployment_unless_their_own_process_has_them() {
+    let world = world().await;
+    let deployment = world.deployment(|_| {}).await;
+    let waiting = async |retry_type| {
+        let state = Proposed::awaiting_retry(world.now().plus_seconds(60.0));
+        let id = world
+            .run(state, |new| {
+                new.deployment_id = Some(deployment);
+                new.empirical_policy = FlowRunPolicy { retry_type, ..FlowRunPolicy::default() };
+            })
+            .await;
+        let ran = Change::default().set(flow_run::run_count, 1);
+        world.store.commit(Batch::new().update::<FlowRun>(Key::id(id), ran)).await.unwrap();
+        id
+    };
+    let [anybodys, retried, own] =
+        [waiting(None).await, waiting(Some(RetryType::Reschedule)).await, waiting(Some(RetryType::InProcess)).await];
+    assert!(delete_deployment(&world.store, deployment, ClientLine::V3).await.unwrap());
+    for (id, state) in [(anybodys, "Cancelled"), (retried, "Cancelled"), (own, "AwaitingRetry")] {
+        assert_eq!(world.get::<FlowRun>(id).await.state_name.as_deref(), Some(state));
     }
 }

@@ -10,6 +10,7 @@ use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, 
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
+use super::deserted_runs::cancel_deserted_runs;
 use super::lifecycle_events::{Happened, changed, deployment_event, deployment_updated, tell};
 use super::schedule_runs::{Cause, delete_scheduled_runs};
 use super::sweep;
@@ -268,7 +269,8 @@ pub async fn edit_deployment<E: From<OpError>>(
     Err(failed(Error::Unavailable("the deployment is being changed too often".into())))
 }
 
-/// Deletes a deployment, its schedules and its runs that wait; false if it was gone. Other runs keep its id.
+/// Deletes a deployment, its schedules and its runs that have not begun; false if it was gone. Other runs keep its id; those
+/// that wait to run again are cancelled.
 ///
 /// # Errors
 /// What the store answers.
@@ -284,6 +286,7 @@ pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Res
     sweep::<DeploymentSchedule>(store, Filter::eq(deployment_schedule::deployment_id, id)).await?;
     if there {
         delete_scheduled_runs(store, id, Cause::Deleted).await?;
+        cancel_deserted_runs(store, id).await?;
     }
     Ok(there)
 }

@@ -6,6 +6,7 @@ pub mod cascade;
 mod create_run;
 pub mod deployment_run;
 pub mod deployments;
+mod deserted_runs;
 pub mod due_runs;
 mod edit;
 pub mod event_index;
