@@ -206,7 +206,7 @@ fn only_one_worker_takes_a_run() {
         (flow(Pending, Pending).was("Submitting").named("InfrastructurePending"), "ACCEPT InfrastructurePending"),
         (flow(Pending, Pending).was("Submitting").named("Submitting"), abort),
         (flow(Pending, Pending).was("Submitting"), abort),
-        (flow(Pending, Pending).named("Submitting").v2(), "ACCEPT Submitting"),
+        (flow(Pending, Pending).named("Submitting").v2(), abort),
         (flow(Pending, Pending).v2(), abort),
         (flow(Failed, Pending), "ACCEPT Pending"),
         (flow(Scheduled, Pending), "ACCEPT Pending"),

@@ -140,21 +140,32 @@ impl<E: Endpoint> Layer<E> {
                 }
                 None => ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response(),
             },
-            Err(error) => body_of(error, is_v2),
+            Err(error) => body_of(error, is_v2 && !knows_only_ids(uri.path())),
         };
         Ok(if gzip { compressed(response).await } else { response })
     }
 }
 
-fn body_of(error: poem::Error, is_v2: bool) -> Response {
+/// Whether a path that has no identifier where it needs one does not exist for the 2.x line either. (wire: the routes whose
+/// pattern takes nothing but identifiers there)
+fn knows_only_ids(path: &str) -> bool {
+    let path = path.strip_prefix(PREFIX).unwrap_or(path);
+    let of = ["/automations/", "/block_documents/", "/variables/"];
+    let ends =
+        ["/graph-v2", "/pause_deployment", "/resume_deployment", "/set_schedule_active", "/set_schedule_inactive"];
+    of.iter().any(|start| path.starts_with(start)) || ends.iter().any(|end| path.ends_with(end))
+}
+
+/// `names_values`: whether a path parameter that cannot be read is a wrong value, not an unknown path.
+fn body_of(error: poem::Error, names_values: bool) -> Response {
     if error.is::<MethodNotAllowedError>() {
         ApiError::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").into_response()
     } else if let Some(fault) = error.downcast_ref::<poem_openapi::error::ParsePathError>()
-        && is_v2
+        && names_values
     {
         refused("path", fault.name, &fault.reason)
     } else if error.is::<ParsePathError>() || error.is::<poem_openapi::error::ParsePathError>() {
-        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and a wrong value in the 2.x line.
+        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and mostly a wrong value in the 2.x line.
         ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
     } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
         refused("query", fault.name, &fault.reason)

@@ -86,7 +86,8 @@ async fn clients_without_a_name_are_of_the_line_that_the_settings_say() {
     for (line, version, status) in [(ClientLine::V2, "2.20.26", 422), (ClientLine::V3, "3.9.1", 404)] {
         let api = api_with(Settings { unnamed_clients: line, ..Settings::default() });
         assert_eq!(api.expect("curl/8", "GET", "/admin/version", Value::Null, 200).await, version);
-        api.expect("curl/8", "GET", "/variables/no-id", Value::Null, status).await;
+        api.expect("curl/8", "GET", "/concurrency_limits/no-id", Value::Null, status).await;
+        api.expect("curl/8", "GET", "/variables/no-id", Value::Null, 404).await;
         assert_eq!(api.expect(V2, "GET", "/admin/version", Value::Null, 200).await, "2.20.26");
         assert_eq!(api.expect(V3, "GET", "/admin/version", Value::Null, 200).await, "3.9.1");
     }
