@@ -136,6 +136,7 @@ fn a_run_whose_deployment_was_deleted_is_not_scheduled_again() {
             "ABORT -: Cannot suspend flows without a deployment."
         );
         assert_eq!(says(flow(Failed, Running).deployed().by(by)), "ACCEPT Running", "by its own process");
+        assert_eq!(says(suspended(flow(Paused, Cancelled))), "ACCEPT Cancelled", "it may end");
         assert_eq!(says(flow(Paused, Running).deployed().by(by)), "ACCEPT Running");
     }
 }

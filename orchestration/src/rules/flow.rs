@@ -43,11 +43,6 @@ fn would_lose_result(v: &View<'_, FlowRun>) -> bool {
         && !v.proposed.data.as_ref().is_some_and(describes_kept_result)
 }
 
-/// Whether nobody can be asked to run it: it has no deployment, or that was deleted.
-fn has_no_deployment(v: &View<'_, FlowRun>) -> bool {
-    v.run.deployment_id.is_none() || v.around.deployment_gone
-}
-
 const DEPLOYMENT_GONE: &str = "Cannot reschedule a run whose deployment was deleted, because nothing would run it. Deploy \
                                the flow again and start a new run.";
 
@@ -165,7 +160,7 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
             if v.run.parent_task_run_id.is_some() {
                 return Ruling::abort(format!("Cannot {verb} subflows."));
             }
-            if has_no_deployment(v) {
+            if v.run.deployment_id.is_none() || v.around.deployment_gone {
                 return Ruling::abort(format!("Cannot {verb} flows without a deployment."));
             }
         }
@@ -203,7 +198,8 @@ pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlow
             ));
         }
         let name = v.proposed.name.to_lowercase();
-        if initial.state_details.pause_reschedule && has_no_deployment(v) {
+        let gone = v.around.deployment_gone && !v.to().is_terminal();
+        if initial.state_details.pause_reschedule && (v.run.deployment_id.is_none() || gone) {
             return Ruling::keep(format!("Cannot reschedule a {name} flow run without a deployment."));
         }
         let timed_out = initial.state_details.pause_timeout.is_some_and(|timeout| timeout < v.moment.now);
