@@ -10,7 +10,7 @@ use chrono::Timelike;
 use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run,
 };
-use mintaka_core::{Backend, Batch, Batches, CommitAnswer, Change, Error, Json, Key, Layer, Outcome, Store, Time};
+use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Store, Time};
 use mintaka_orchestration::ops::deployments::delete_deployment;
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
