@@ -1,6 +1,8 @@
 //! The `mintaka` command: server, services and storage in one binary.
 
+mod keys;
 mod process;
+mod promises;
 mod serve;
 mod service_settings;
 mod settings;

@@ -22,14 +22,22 @@ pub fn runtime() -> Result<Runtime, String> {
 /// # Errors
 /// A text for people.
 pub fn log() -> Result<(), String> {
-    let level = settings::first(settings::LOG).map_or_else(|| "info".to_owned(), |(level, _)| level.to_lowercase());
+    let (level, name) = settings::first(settings::LOG).unwrap_or_else(|| ("info".into(), String::new()));
+    let level = level.to_lowercase();
     // The stock names of levels, where they differ.
     let level = match level.as_str() {
         "warning" => "warn",
         "critical" => "error",
         other => other,
     };
-    let filter = EnvFilter::try_new(level).map_err(|e| format!("MINTAKA_LOG={level}: {e}"))?;
+    // A word alone would be taken for the name of a part of the program, and silence all others.
+    let is_directive = |part: &str| part.contains('=') || part.parse::<tracing::level_filters::LevelFilter>().is_ok();
+    if let Some(part) = level.split(',').map(str::trim).find(|part| !is_directive(part)) {
+        return Err(format!(
+            "{name}={level}: `{part}` is no level; use error, warn, info, debug, trace or off, or PART=LEVEL with commas"
+        ));
+    }
+    let filter = EnvFilter::try_new(level).map_err(|e| format!("{name}={level}: {e}"))?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let _ = log.try_init();

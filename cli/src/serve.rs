@@ -1,17 +1,19 @@
 //! Starting the server and the services, and stopping them in order.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use mintaka_core::Store;
 use mintaka_http::{Ctx, Limits, Server, Settings};
-use mintaka_orchestration::secrets::Sealer;
+use mintaka_orchestration::ops::blocks::check_key;
+use mintaka_orchestration::secrets::{OpenError, Sealer};
 use mintaka_services::{Health, Service};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::{log, runtime, stop_on_signal};
-use crate::{service_settings, settings, storage};
+use crate::{keys, promises, service_settings, settings, storage};
 
 /// Options of `mintaka server start`.
 #[derive(Args, Debug)]
@@ -42,9 +44,24 @@ pub struct StartServices {
 }
 
 async fn open(given: Option<&str>) -> Result<(Store, String), String> {
-    let (url, options) = storage::location(given);
+    let (url, options) = storage::location(given)?;
     let backend = mintaka_backends::open(&url, &options).await.map_err(|e| e.to_string())?;
     Ok((Store::new(backend), shown(&url)))
+}
+
+/// The key for the secrets of a store. One is made if there is none and the store has no secret yet.
+async fn key_of(store: &Store, home: &std::path::Path) -> Result<Sealer, String> {
+    let ignores = settings::switch(&["MINTAKA_IGNORE_LOST_KEY"])?.unwrap_or(false);
+    match keys::find(home)? {
+        Some(sealer) => match check_key(store, Some(&sealer)).await.map_err(|e| e.to_string())? {
+            Some(why) if !ignores => Err(why.to_string()),
+            _ => Ok(sealer),
+        },
+        None => match check_key(store, None).await.map_err(|e| e.to_string())? {
+            Some(OpenError::WrongKey { sealed_with }) => Err(keys::lost(home, &sealed_with)),
+            _ => keys::make(home),
+        },
+    }
 }
 
 /// A storage URL without its password.
@@ -64,6 +81,7 @@ fn shown(url: &str) -> String {
 /// A text that says what to do.
 pub fn server(start: &Start) -> Result<(), String> {
     log()?;
+    promises::check()?;
     let host = start.host.clone().or_else(|| settings::first(settings::HOST).map(|(host, _)| host));
     let host = host.unwrap_or_else(|| "127.0.0.1".into());
     let port = match start.port {
@@ -71,8 +89,8 @@ pub fn server(start: &Start) -> Result<(), String> {
         None => settings::parsed(settings::PORT, "a port number")?.unwrap_or(4200),
     };
     let mut api = Settings::default();
-    if let Some(limit) = settings::parsed(settings::DEFAULT_LIMIT, "a whole number")? {
-        api.default_limit = limit;
+    if let Some(limit) = settings::parsed::<NonZeroU32>(settings::DEFAULT_LIMIT, "a whole number above 0")? {
+        api.default_limit = limit.get().into();
     }
     if let Some(size) = settings::parsed(settings::MAX_PARAMETER_SIZE, "a number of bytes")? {
         api.max_parameter_size = size;
@@ -86,20 +104,27 @@ pub fn server(start: &Start) -> Result<(), String> {
     if let Some(line) = settings::unnamed_clients()? {
         api.unnamed_clients = line;
     }
-    api.collections = settings::first(settings::COLLECTIONS).map(|(folder, _)| folder.into());
+    if let Some((folder, name)) = settings::first(settings::COLLECTIONS) {
+        let folder = std::path::PathBuf::from(folder);
+        std::fs::read_dir(&folder)
+            .map_err(|e| format!("{name}={}: the folder cannot be read: {e}", folder.display()))?;
+        api.collections = Some(folder);
+    }
     api.allowed_hosts = settings::list(settings::ALLOWED_HOSTS);
     api.cors_origins = settings::list(settings::ALLOWED_ORIGINS);
     api.cors_methods = settings::list(settings::ALLOWED_METHODS);
     api.cors_headers = settings::list(settings::ALLOWED_HEADERS);
     let services = service_settings::read()?;
+    storage::location(start.storage.as_deref())?;
+    settings::home(); // read when the store is opened
+    promises::tell_of_idle_settings();
     let services = if start.no_services { Vec::new() } else { mintaka_services::all(&services) };
     runtime()?.block_on(async {
         // The port first: a server that cannot listen touches no store.
         let server = Server::bind(&host, port, Limits::default().fitted()).await.map_err(|e| e.to_string())?;
         let address = server.address().map_err(|e| e.to_string())?;
         let (store, url) = open(start.storage.as_deref()).await?;
-        let sealer = Arc::new(Sealer::from_environment(&settings::home()).map_err(|e| e.to_string())?);
-        mintaka_orchestration::ops::blocks::check_key(&store, &sealer).await.map_err(|e| e.to_string())?;
+        let sealer = Arc::new(key_of(&store, &settings::home()).await?);
         let ctx = Ctx::new(store.clone(), api);
         stop_on_signal(ctx.stop.clone())?;
         if ctx.settings.register_blocks {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mintaka_services::Settings;
 
-use crate::settings::{parsed, switch};
+use crate::settings::{duration, parsed, switch};
 
 /// The names of one setting: `MINTAKA_SERVICES_…`, then the stock ones of both lines.
 fn names(suffix: &str) -> [String; 3] {
@@ -29,11 +29,8 @@ fn read_number<T: std::str::FromStr>(suffix: &str, into: &mut T) -> Result<(), S
 
 fn read_seconds(suffix: &str, into: &mut Duration) -> Result<(), String> {
     let names = names(suffix);
-    if let Some(seconds) = parsed::<f64>(&names.each_ref().map(String::as_str), "a number of seconds")? {
-        *into = Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|d| !d.is_zero())
-            .ok_or_else(|| format!("{}={seconds} is not a number of seconds above 0", names[0]))?;
+    if let Some(time) = duration(&names.each_ref().map(String::as_str))? {
+        *into = time;
     }
     Ok(())
 }

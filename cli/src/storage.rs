@@ -18,11 +18,60 @@ pub struct Which {
 }
 
 /// The URL of the store that is meant, and how it is opened.
-pub fn location(given: Option<&str>) -> (String, Options) {
-    match given.map(str::to_owned).or_else(|| settings::first(settings::STORAGE).map(|(url, _)| url)) {
-        Some(url) => (url, Options::default()),
-        None => (format!("sqlite:{}", settings::home().join("mintaka.db").display()), Options { create_folder: true }),
+///
+/// # Errors
+/// A text for people, when the settings of a database do not make a URL.
+pub fn location(given: Option<&str>) -> Result<(String, Options), String> {
+    let set = || settings::first(settings::STORAGE).map(|(url, _)| url);
+    if let Some(url) = given.map(str::to_owned).or_else(set) {
+        return Ok((url, Options::default()));
     }
+    if let Some(url) =
+        of_parts(|part| settings::first(&[&format!("PREFECT_SERVER_DATABASE_{part}")]).map(|(value, _)| value))?
+    {
+        return Ok((url, Options::default()));
+    }
+    Ok((format!("sqlite:{}", settings::home().join("mintaka.db").display()), Options { create_folder: true }))
+}
+
+/// The URL that a stock server would make of the parts of its database's settings; `None` if none is set.
+fn of_parts(part: impl Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    let names = ["DRIVER", "HOST", "PORT", "USER", "NAME", "PASSWORD"];
+    let set: Vec<&str> = names.into_iter().filter(|name| part(name).is_some()).collect();
+    if set.is_empty() {
+        return Ok(None);
+    }
+    let needed = |name: &str| {
+        let missing = || {
+            let set: Vec<String> = set.iter().map(|name| format!("PREFECT_SERVER_DATABASE_{name}")).collect();
+            format!(
+                "{} say where the database is, but PREFECT_SERVER_DATABASE_{name} is missing; set it, or set \
+                 MINTAKA_STORAGE to a URL",
+                set.join(", ")
+            )
+        };
+        part(name).ok_or_else(missing)
+    };
+    let driver = needed("DRIVER")?;
+    if driver.starts_with("sqlite") {
+        return Ok(Some(format!("{driver}:///{}", needed("NAME")?)));
+    }
+    let (user, password) = (escaped(&needed("USER")?), escaped(&needed("PASSWORD")?));
+    let (host, name) = (needed("HOST")?, escaped(&needed("NAME")?));
+    let port = part("PORT").unwrap_or_else(|| "5432".into());
+    Ok(Some(format!("{driver}://{user}:{password}@{host}:{port}/{name}")))
+}
+
+/// A text as a part of a URL.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 /// Says what a store is and holds.
@@ -30,7 +79,7 @@ pub fn location(given: Option<&str>) -> (String, Options) {
 /// # Errors
 /// A text for people, also when the check finds that it is not whole.
 pub fn info(which: &Which) -> Result<(), String> {
-    let (url, _) = location(which.storage.as_deref());
+    let (url, _) = location(which.storage.as_deref())?;
     runtime()?.block_on(async {
         print(&mintaka_backends::info(&url).await.map_err(|e| e.to_string())?);
         if which.check {
@@ -49,7 +98,7 @@ pub fn info(which: &Which) -> Result<(), String> {
 /// # Errors
 /// A text for people.
 pub fn migrate(which: &Which) -> Result<(), String> {
-    let (url, options) = location(which.storage.as_deref());
+    let (url, options) = location(which.storage.as_deref())?;
     runtime()?.block_on(async {
         print(&mintaka_backends::migrate(&url, &options).await.map_err(|e| e.to_string())?);
         Ok(())
@@ -66,5 +115,33 @@ fn print(info: &Info) {
     }
     for (table, rows) in info.rows.iter().filter(|(_, rows)| *rows > 0) {
         println!("  {table:<28} {rows}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(parts: &[(&str, &str)]) -> Result<Option<String>, String> {
+        of_parts(|name| parts.iter().find(|(part, _)| *part == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_parts_of_a_database_make_its_url() {
+        let all = [
+            ("DRIVER", "postgresql+asyncpg"),
+            ("HOST", "db"),
+            ("USER", "me"),
+            ("NAME", "prefect"),
+            ("PASSWORD", "p@:/"),
+        ];
+        assert_eq!(made(&all), Ok(Some("postgresql+asyncpg://me:p%40%3A%2F@db:5432/prefect".into())));
+        assert_eq!(
+            made(&[("DRIVER", "sqlite+aiosqlite"), ("NAME", "a.db")]),
+            Ok(Some("sqlite+aiosqlite:///a.db".into()))
+        );
+        assert_eq!(made(&[]), Ok(None));
+        let error = made(&all[1..]).unwrap_err();
+        assert!(error.contains("DATABASE_DRIVER is missing") && !error.contains("p@:/"), "{error}");
     }
 }

@@ -5,9 +5,6 @@
 //! does not open there. The key id (a hash of the key) tells a wrong key from damage, and which of several keys fits.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -26,21 +23,10 @@ pub const KEY_FILE: &str = "encryption.key";
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 24;
 
-/// Why there is no key.
+/// A text that is no key; it says where the text stands.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The text is no key.
-    #[error("{0} must hold 32 bytes in base64 or 64 hexadecimal digits; `openssl rand -base64 32` makes one")]
-    Malformed(String),
-    /// The key file cannot be made or read.
-    #[error("cannot use the key file {path}: {error}; set {KEY_VARIABLE}, or make the folder writable")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-}
+#[error("{0} must hold 32 bytes in base64 or 64 hexadecimal digits; `openssl rand -base64 32` makes one")]
+pub struct MalformedKey(String);
 
 /// Why a sealed text does not open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,43 +89,14 @@ impl Sealer {
     /// With the keys of a text, separated by commas; `source` names the text in errors.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`]
-    pub fn from_text(text: &str, source: &str) -> Result<Sealer, KeyError> {
+    /// [`MalformedKey`]
+    pub fn from_text(text: &str, source: &str) -> Result<Sealer, MalformedKey> {
         let mut keys = text.split(',').map(|one| {
-            let bytes = decode(one.trim()).ok_or_else(|| KeyError::Malformed(source.to_owned()))?;
+            let bytes = decode(one.trim()).ok_or_else(|| MalformedKey(source.to_owned()))?;
             Ok(Key::new(&bytes))
         });
-        let first = keys.next().unwrap_or_else(|| Err(KeyError::Malformed(source.to_owned())))?;
+        let first = keys.next().unwrap_or_else(|| Err(MalformedKey(source.to_owned())))?;
         Ok(Sealer { first, others: keys.collect::<Result<_, _>>()? })
-    }
-
-    /// With the key of a file in this folder, which is made, readable by its owner only, when it is not there.
-    ///
-    /// # Errors
-    /// [`KeyError`]
-    pub fn from_home(home: &Path) -> Result<Sealer, KeyError> {
-        let path = home.join(KEY_FILE);
-        let failed = |error| KeyError::File { path: path.clone(), error };
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key_file(home, &path).map_err(failed)?;
-                fs::read_to_string(&path).map_err(failed)?
-            }
-            read => read.map_err(failed)?,
-        };
-        warn_of_readers(&path);
-        Sealer::from_text(&text, &path.display().to_string())
-    }
-
-    /// With the key of the environment variable [`KEY_VARIABLE`], else as [`from_home`](Sealer::from_home).
-    ///
-    /// # Errors
-    /// [`KeyError`]
-    pub fn from_environment(home: &Path) -> Result<Sealer, KeyError> {
-        match std::env::var(KEY_VARIABLE) {
-            Ok(text) if !text.trim().is_empty() => Sealer::from_text(&text, KEY_VARIABLE),
-            _ => Sealer::from_home(home),
-        }
     }
 
     /// Seals a text for the row of this id.
@@ -172,9 +129,14 @@ impl Sealer {
         String::from_utf8(plain).map_err(|_| OpenError::Damaged)
     }
 
+    /// The id of the key that a text was sealed with.
+    pub fn key_id(sealed: &str) -> Option<&str> {
+        sealed.split('.').nth(1)
+    }
+
     /// Whether a sealed text should be sealed again, because a newer key is the first one by now.
     pub fn is_stale(&self, sealed: &str) -> bool {
-        sealed.split('.').nth(1) != Some(self.first.id.as_str())
+        Sealer::key_id(sealed) != Some(self.first.id.as_str())
     }
 
     fn keys(&self) -> impl Iterator<Item = &Key> {
@@ -191,37 +153,10 @@ fn decode(text: &str) -> Option<[u8; 32]> {
     STANDARD.decode(&padded).or_else(|_| URL_SAFE.decode(&padded)).ok()?.try_into().ok()
 }
 
-/// Writes a new key beside its place and links it there, so that of several processes that start at once one wins, and
-/// nobody reads half a key.
-fn make_key_file(home: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(home)?;
-    let draft = home.join(format!(".{KEY_FILE}.{}", Uuid::now_v7()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    let linked = writeln!(file, "{}", STANDARD.encode(rand::random::<[u8; 32]>()))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
+/// A new random key as text, as [`Sealer::from_text`] reads it.
+pub fn new_key() -> String {
+    STANDARD.encode(rand::random::<[u8; 32]>())
 }
-
-#[cfg(unix)]
-fn warn_of_readers(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let open = fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
-    if open {
-        tracing::warn!(file = %path.display(), "others can read the encryption key; `chmod 600` it");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_of_readers(_: &Path) {}
 
 #[cfg(test)]
 mod tests {
@@ -257,21 +192,7 @@ mod tests {
         assert!(rotated.is_stale(&sealed));
         assert!(!rotated.is_stale(&rotated.seal(ROW, "x")));
         for text in ["", "abc", "zz", &hex[2..], &format!("{hex},")] {
-            assert!(matches!(Sealer::from_text(text, "test"), Err(KeyError::Malformed(_))), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_key_file_is_made_once_and_for_its_owner_only() {
-        let home = tempfile::tempdir().unwrap();
-        let home = home.path().join("new");
-        let sealed = Sealer::from_home(&home).unwrap().seal(ROW, "x");
-        assert_eq!(Sealer::from_home(&home).unwrap().open(ROW, &sealed).as_deref(), Ok("x"));
-        assert_eq!(fs::read_dir(&home).unwrap().count(), 1, "no draft is left");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(home.join(KEY_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+            assert!(matches!(Sealer::from_text(text, "test"), Err(MalformedKey(_))), "{text}");
         }
     }
 }

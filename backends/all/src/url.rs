@@ -23,10 +23,10 @@ impl Url {
     /// | `memory:`, `memory://` | memory |
     /// | `sqlite:PATH`, `sqlite:///ABSOLUTE`, a plain path | SQLite |
     /// | `sqlite+DRIVER:///RELATIVE`, `sqlite+DRIVER:////ABSOLUTE` | SQLite, as SQLAlchemy reads it |
-    /// | `:memory:`, no path, or `file:…?mode=memory` after any of those schemes | temporary SQLite |
+    /// | `:memory:` or `file:…?mode=memory` after any of those schemes, and `sqlite://` | temporary SQLite |
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a scheme that names no backend of this binary.
+    /// [`Error::Unsupported`] for a scheme that names no backend of this binary; [`Error::Refused`] for one without a path.
     pub fn parse(url: &str) -> Result<Url, Error> {
         let url = url.trim();
         let Some((scheme, rest)) = scheme_of(url) else {
@@ -40,6 +40,7 @@ impl Url {
             "memory" => Ok(Url::Memory),
             "file" => sqlite_path(url),
             "sqlite" => match rest.strip_prefix("//") {
+                Some("") => Ok(Url::TemporarySqlite), // as SQLAlchemy reads it
                 None => sqlite_path(rest),
                 // SQLAlchemy: the slash after the empty host is no part of the path.
                 Some(rest) if driver.is_some() => sqlite_path(rest.strip_prefix('/').unwrap_or(rest)),
@@ -73,8 +74,13 @@ fn sqlite_path(text: &str) -> Result<Url, Error> {
     }
     // What follows a question mark are options of a driver that we do not use.
     let path = text.split_once('?').map_or(text, |(path, _)| path);
+    if path.is_empty() {
+        return Err(Error::Refused(
+            "the storage URL names no file; use sqlite:PATH, or memory: to keep nothing".into(),
+        ));
+    }
     Ok(match path {
-        "" | ":memory:" => Url::TemporarySqlite,
+        ":memory:" => Url::TemporarySqlite,
         path => {
             let absolute = path.starts_with("//");
             Url::Sqlite(PathBuf::from(if absolute {
@@ -117,6 +123,13 @@ mod tests {
             ("sqlite:///:memory:", Ok(Url::TemporarySqlite)),
         ] {
             assert_eq!(Url::parse(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_path_names_no_store() {
+        for url in ["sqlite:", "", "file:", "sqlite:?x=1", "sqlite+aiosqlite:///"] {
+            assert!(matches!(Url::parse(url), Err(Error::Refused(_))), "{url}: {:?}", Url::parse(url));
         }
     }
 

@@ -4,7 +4,7 @@ use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
     block_document_reference, block_schema, block_schema_reference, configuration, deployment, flow_run,
 };
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Query, Record, Store};
+use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -18,13 +18,28 @@ const MEMBER: &str = "default_result_storage_block_id";
 /// Rows whose children are swept together.
 const PAGE: u64 = 200;
 
-/// Whether the documents of a store open with these keys, judged by one of them: to be asked once, at start.
+/// Why the documents of a store do not open with these keys, judged by two of them: to be asked once, at start. Without
+/// keys, none opens.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn check_key(store: &Store, sealer: &Sealer) -> Result<Option<OpenError>, Error> {
-    let any = store.first::<BlockDocument>(Query::of(BlockDocument::TABLE)).await?;
-    Ok(any.and_then(|document| sealer.open(document.id, &document.data).err()))
+pub async fn check_key(store: &Store, sealer: Option<&Sealer>) -> Result<Option<OpenError>, Error> {
+    // The first and the last that were made, by their ids: a key may have been lost between the two.
+    for direction in [Direction::Asc, Direction::Desc] {
+        let query = Query::of(BlockDocument::TABLE).order(block_document::id, direction);
+        let Some(document) = store.first::<BlockDocument>(query).await? else { return Ok(None) };
+        let why = match sealer {
+            Some(sealer) => sealer.open(document.id, &document.data).err(),
+            None => {
+                let sealed_with = Sealer::key_id(&document.data).unwrap_or_default().to_owned();
+                Some(OpenError::WrongKey { sealed_with })
+            }
+        };
+        if why.is_some() {
+            return Ok(why);
+        }
+    }
+    Ok(None)
 }
 
 fn default_storage_key() -> Key {

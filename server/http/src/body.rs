@@ -1,5 +1,7 @@
-//! What the schema of a request body says of its parts: text must be text, lists lists, whole numbers whole. Members that
-//! no schema knows are ignored, which is told now and then.
+//! What the schema of a request body says of its parts: text must be text, lists lists, whole numbers whole.
+//!
+//! Members that no schema knows are ignored, which is told now and then, as newer clients send them. But where members
+//! say which rows are meant, one that is mistyped would mean all of them: there it is refused.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -26,27 +28,43 @@ enum Part {
     List(Box<Part>),
     /// An object whose members have names of their own.
     Values(Box<Part>),
-    /// An object of these members.
-    Members(HashMap<&'static str, Part>),
+    /// An object of these members, and of no others if it is closed.
+    Members { parts: HashMap<&'static str, Part>, closed: bool },
 }
 
 /// Looks over a body before it is parsed as `T`: tells of members that no schema knows, and turns `30.0` and `"30"`
-/// into `30` where a whole number is asked for, since clients send durations that way. Gives what is of a wrong type.
-pub(crate) fn look_over<T: Type + 'static>(body: &mut Value) -> Problems {
+/// into `30` where a whole number is asked for, since clients send durations that way. Gives what is of a wrong type, and
+/// members that filters do not know; with `closed`, those that the body itself does not know, too.
+pub(crate) fn look_over<T: Type + 'static>(body: &mut Value, closed: bool) -> Found {
     static PARTS: LazyLock<Mutex<HashMap<TypeId, Arc<Part>>>> = LazyLock::new(Mutex::default);
     let part = {
         let mut parts = PARTS.lock().unwrap_or_else(PoisonError::into_inner);
         parts.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(part_of::<T>())).clone()
     };
-    let mut look = Look { place: vec!["body".into()], problems: Problems::default() };
+    let mut look = Look { place: vec!["body".into()], found: Found::default() };
+    if let (true, Value::Object(members), Part::Members { parts, .. }) = (closed, &*body, &*part) {
+        members
+            .iter()
+            .filter(|(name, _)| !parts.contains_key(name.as_str()))
+            .for_each(|(name, value)| look.unknown(name, value));
+    }
     look.at(body, &part);
-    look.problems
+    look.found
+}
+
+/// What a look finds.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Members that may not be there.
+    pub unknown: Problems,
+    /// Values of a wrong type.
+    pub wrong: Problems,
 }
 
 struct Look {
     /// Where we are.
     place: Vec<Value>,
-    problems: Problems,
+    found: Found,
 }
 
 impl Look {
@@ -72,15 +90,16 @@ impl Look {
                     self.within(name.as_str().into(), value, part);
                 }
             }
-            (Part::Members(parts), Value::Object(members)) => {
+            (Part::Members { parts, closed }, Value::Object(members)) => {
                 for (name, value) in members {
                     match parts.get(name.as_str()) {
                         Some(part) => self.within(name.as_str().into(), value, part),
+                        None if *closed => self.unknown(name, value),
                         None => self.ignored(name),
                     }
                 }
             }
-            (Part::Values(_) | Part::Members(_), _) => {} // parsing says what is asked for
+            (Part::Values(_) | Part::Members { .. }, _) => {} // parsing says what is asked for
         }
     }
 
@@ -105,13 +124,28 @@ impl Look {
         }
     }
 
+    fn unknown(&mut self, name: &str, value: &Value) {
+        let place = &self.place;
+        self.found.unknown.add(|| {
+            let mut loc = place.clone();
+            loc.push(name.into());
+            let input = Some(echo::shown(value, echo::VALUE));
+            Problem { r#type: "extra_forbidden".into(), loc, msg: "Extra inputs are not permitted".into(), input }
+        });
+    }
+
     fn wrong(&mut self, kind: &str, msg: &str, input: &Value) {
         let place = &self.place;
-        self.problems.add(|| {
+        self.found.wrong.add(|| {
             let (loc, input) = (place.clone(), Some(echo::shown(input, echo::VALUE)));
             Problem { r#type: kind.into(), loc, msg: msg.into(), input }
         });
     }
+}
+
+/// Whether the schema of this name says which rows are meant: all that do, and no others, are called so.
+fn is_filter(name: &str) -> bool {
+    name.ends_with("Filter")
 }
 
 fn part_of<T: Type>() -> Part {
@@ -127,8 +161,11 @@ fn part<'r>(registry: &'r Registry, of: &'r MetaSchemaRef, open: &mut Vec<&'r st
         MetaSchemaRef::Reference(name) => match registry.schemas.get(name) {
             Some(schema) if !open.contains(&name.as_str()) => {
                 open.push(name);
-                let part = part_of_schema(registry, schema, open);
+                let mut part = part_of_schema(registry, schema, open);
                 open.pop();
+                if let Part::Members { closed, .. } = &mut part {
+                    *closed = is_filter(name);
+                }
                 part
             }
             _ => Part::Any,
@@ -142,12 +179,12 @@ fn part_of_schema<'r>(registry: &'r Registry, schema: &'r MetaSchema, open: &mut
         members.insert(*name, part(registry, of, open));
     }
     for of in &schema.all_of {
-        if let Part::Members(more) = part(registry, of, open) {
-            members.extend(more);
+        if let Part::Members { parts, .. } = part(registry, of, open) {
+            members.extend(parts);
         }
     }
     match (schema.ty, &schema.items, &schema.additional_properties) {
-        _ if !members.is_empty() => Part::Members(members),
+        _ if !members.is_empty() => Part::Members { parts: members, closed: false },
         ("integer", ..) => Part::Whole,
         ("string", ..) if schema.format.is_none() && schema.enum_items.is_empty() => Part::Text,
         ("array", Some(item), _) => Part::List(Box::new(part(registry, item, open))),
@@ -195,9 +232,41 @@ mod tests {
             (json!({"labels": {"a": 1}}), vec![json!(["body", "labels", "a"])]),
             (json!({"inner": {"name": [], "again": [{"name": 1}]}}), vec![json!(["body", "inner", "name"])]),
         ] {
-            let problems = look_over::<Outer>(&mut body.clone()).told();
+            let problems = look_over::<Outer>(&mut body.clone(), false).wrong.told();
             let places: Vec<Value> = problems.iter().map(|p| p.loc.clone().into()).collect();
             assert_eq!(places, found, "{body}");
+        }
+    }
+
+    #[derive(Object)]
+    struct NameFilter {
+        any_: Option<Vec<String>>,
+    }
+
+    #[derive(Object)]
+    struct ThingFilter {
+        name: Option<NameFilter>,
+    }
+
+    #[derive(Object)]
+    struct Which {
+        things: Option<ThingFilter>,
+        limit: Option<i64>,
+    }
+
+    #[test]
+    fn a_member_that_a_filter_does_not_know_is_refused_where_it_is() {
+        for (body, closed, found) in [
+            (json!({"things": {"name": {"any_": ["a"]}}, "newer": 1}), false, vec![]),
+            (json!({"things": {"names": {"any_": ["a"]}}}), false, vec![json!(["body", "things", "names"])]),
+            (json!({"things": {"name": {"any": ["a"]}}}), false, vec![json!(["body", "things", "name", "any"])]),
+            (json!({"thing": {"name": {"any_": ["a"]}}}), true, vec![json!(["body", "thing"])]),
+            (json!({"things": null, "limit": 3}), true, vec![]),
+        ] {
+            let problems = look_over::<Which>(&mut body.clone(), closed).unknown.told();
+            let places: Vec<Value> = problems.iter().map(|p| p.loc.clone().into()).collect();
+            assert_eq!(places, found, "{body}");
+            assert!(problems.iter().all(|p| p.r#type == "extra_forbidden"));
         }
     }
 
@@ -212,7 +281,7 @@ mod tests {
             (json!("x"), json!("x")),
         ] {
             let mut body = json!({"name": "n", "size": sent});
-            assert!(look_over::<Outer>(&mut body).is_empty());
+            assert!(look_over::<Outer>(&mut body, false).wrong.is_empty());
             assert_eq!(body["size"], taken, "{sent}");
         }
     }

@@ -30,6 +30,40 @@ impl<T> Deref for Input<T> {
     }
 }
 
+/// As [`Input`], of a request that changes or deletes whatever rows the body says: no member may be one that it does not
+/// know.
+pub struct Exact<T>(pub T);
+
+impl<T> Deref for Exact<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Exact<T> {
+    const TYPES: &'static [ApiExtractorType] = <Input<T> as ApiExtractor<'a>>::TYPES;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        <Input<T> as ApiExtractor<'a>>::request_meta()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Exact<T>> {
+        let bytes = read(request, body.take()?).await?;
+        Ok(Exact(parse(&bytes, true, &Client::of(request))?))
+    }
+}
+
 impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -53,7 +87,7 @@ impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Input<T> {
         _: ExtractParamOptions<()>,
     ) -> Result<Input<T>> {
         let bytes = read(request, body.take()?).await?;
-        Ok(Input(parse(&bytes, &Client::of(request))?))
+        Ok(Input(parse(&bytes, false, &Client::of(request))?))
     }
 }
 
@@ -73,8 +107,8 @@ async fn read(request: &Request, body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Parses a JSON body as `T`.
-fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], client: &Client) -> Result<T, ApiError> {
+/// Parses a JSON body as `T`; with `closed`, of no members that it does not know.
+fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], closed: bool, client: &Client) -> Result<T, ApiError> {
     let invalid = |e: serde_json::Error| {
         let problem = Problem {
             loc: vec!["body".into(), e.column().into()],
@@ -90,10 +124,13 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], client: &Client) -> Result<T,
     }
     let value: Value = if bytes.is_empty() { Value::Null } else { json::read(bytes).map_err(invalid)? };
     let mut value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
-    let wrong = look_over::<T>(&mut value);
+    let found = look_over::<T>(&mut value, closed);
+    if !found.unknown.is_empty() {
+        return Err(ApiError::with_problems(found.unknown, Some(&value)));
+    }
     // wire: the 2.x line takes a number or a boolean for its text.
-    if !wrong.is_empty() && !client.is_v2() {
-        return Err(ApiError::with_problems(wrong, Some(&value)));
+    if !found.wrong.is_empty() && !client.is_v2() {
+        return Err(ApiError::with_problems(found.wrong, Some(&value)));
     }
     // Parsing consumes the value; a fault is answered with the body, so it is parsed again from the text then.
     T::parse_from_json(Some(value)).map_err(|e| {
@@ -160,7 +197,7 @@ fn in_own_words(msg: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use mintaka_orchestration::caller::Caller;
+    use mintaka_orchestration::caller::{Caller, ClientLine};
     use poem_openapi::Object;
     use serde_json::json;
 
@@ -178,7 +215,7 @@ mod tests {
     }
 
     fn refusal(body: &str) -> Value {
-        let error = parse::<Login>(body.as_bytes(), &CLIENT).unwrap_err();
+        let error = parse::<Login>(body.as_bytes(), false, &CLIENT).unwrap_err();
         error.shown().clone()
     }
 
@@ -238,10 +275,14 @@ mod tests {
             r#"{"name": "n", "size": {"token": "hush"}}"#,
             r#"{"name": "n", "password": "hush", "size": "hus"}"#,
         ] {
-            for client in
-                [CLIENT, Client { by: Caller::from_headers(Some("prefect/2.20.26 (API 0.8.4)"), None), ..CLIENT }]
-            {
-                match parse::<Login>(body.as_bytes(), &client) {
+            for client in [
+                CLIENT,
+                Client {
+                    by: Caller::from_headers(Some("prefect/2.20.26 (API 0.8.4)"), None, ClientLine::V3),
+                    ..CLIENT
+                },
+            ] {
+                match parse::<Login>(body.as_bytes(), false, &client) {
                     Err(error) => assert!(!error.to_string().contains("hush"), "{error}"),
                     Ok(_) => assert!(client.is_v2(), "{body} is right"),
                 }
@@ -252,9 +293,9 @@ mod tests {
     #[test]
     fn json_is_read_as_deep_as_its_limit_and_no_deeper() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parse::<Value>(nested(127).as_bytes(), &CLIENT).is_ok());
+        assert!(parse::<Value>(nested(127).as_bytes(), false, &CLIENT).is_ok());
         for depth in [128, 1_000_000] {
-            let error = parse::<Value>(nested(depth).as_bytes(), &CLIENT).unwrap_err();
+            let error = parse::<Value>(nested(depth).as_bytes(), false, &CLIENT).unwrap_err();
             assert_eq!(error.status(), StatusCode::UNPROCESSABLE_ENTITY, "{depth}");
         }
     }
@@ -262,8 +303,8 @@ mod tests {
     #[test]
     fn a_body_of_too_many_values_is_refused_before_it_is_read() {
         let body = |values: usize| format!("[{}1]", "1,".repeat(values - 2));
-        assert!(parse::<Value>(body(MAX_VALUES).as_bytes(), &CLIENT).is_ok());
-        let error = parse::<Value>(body(MAX_VALUES + 1).as_bytes(), &CLIENT).unwrap_err();
+        assert!(parse::<Value>(body(MAX_VALUES).as_bytes(), false, &CLIENT).is_ok());
+        let error = parse::<Value>(body(MAX_VALUES + 1).as_bytes(), false, &CLIENT).unwrap_err();
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

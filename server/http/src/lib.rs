@@ -30,7 +30,7 @@ mod wire;
 
 pub use context::{Client, Ctx, Settings};
 pub use error::ApiError;
-pub use input::Input;
+pub use input::{Exact, Input};
 pub use layer::{Layer, PREFIX};
 pub use names::{check_characters, check_name};
 pub use output::{Bytes, Created, NoContent, Out, Raw};

@@ -4,7 +4,7 @@ use mintaka_api_filters::wire::{Documented, Plain, object};
 use mintaka_api_filters::{Filters, FlowFilter, FlowRunFilter};
 use mintaka_core::records::{Flow, FlowRun, flow, flow_run};
 use mintaka_core::{Direction, Filter};
-use mintaka_http::{ApiError, Client, Ctx, Input, Out, list};
+use mintaka_http::{ApiError, Client, Ctx, Exact, Out, list};
 use mintaka_orchestration::ops::{set_flow_run_state, sweep};
 use mintaka_orchestration::{Details, Proposed, Status};
 use poem_openapi::registry::MetaSchema;
@@ -105,9 +105,9 @@ impl Bulk {
     async fn bulk_delete_flows(
         &self,
         client: Client,
-        body: Input<FlowsToDelete>,
+        body: Exact<FlowsToDelete>,
     ) -> Result<Out<BulkDeleted>, ApiError> {
-        let Input(FlowsToDelete { flows, limit }) = body;
+        let Exact(FlowsToDelete { flows, limit }) = body;
         let filter: Filter = Filters { flows, ..Filters::default() }.for_flows(&client);
         let order = vec![(flow::name, Direction::Asc)];
         let found = list::<Flow>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
@@ -130,9 +130,9 @@ impl Bulk {
     async fn bulk_delete_flow_runs(
         &self,
         client: Client,
-        body: Input<FlowRunsToDelete>,
+        body: Exact<FlowRunsToDelete>,
     ) -> Result<Out<BulkDeleted>, ApiError> {
-        let Input(FlowRunsToDelete { flow_runs, limit }) = body;
+        let Exact(FlowRunsToDelete { flow_runs, limit }) = body;
         let deleted = self.flow_runs(&client, flow_runs, limit).await?;
         if !deleted.is_empty() {
             sweep::<FlowRun>(&self.ctx.store, Filter::any(flow_run::id, deleted.iter().copied())).await?;
@@ -151,9 +151,9 @@ impl Bulk {
     async fn bulk_set_flow_run_state(
         &self,
         client: Client,
-        body: Input<FlowRunsToSet>,
+        body: Exact<FlowRunsToSet>,
     ) -> Result<Out<Plain<SetResults>>, ApiError> {
-        let Input(FlowRunsToSet { flow_runs, state, force, limit }) = body;
+        let Exact(FlowRunsToSet { flow_runs, state, force, limit }) = body;
         let mut results = Vec::new();
         for flow_run_id in self.flow_runs(&client, flow_runs, limit).await? {
             let done =

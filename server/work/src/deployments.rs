@@ -5,7 +5,8 @@ use mintaka_core::records::WorkQueue;
 use mintaka_core::records::{Deployment, deployment, deployment_schedule};
 use mintaka_core::{Change, Direction, Filter, Json};
 use mintaka_http::{
-    ApiError, Client, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of, read, sort,
+    ApiError, Client, Ctx, Exact, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of, read,
+    sort,
 };
 use mintaka_orchestration::ops::deployment_run::NO_SCHEMA;
 use mintaka_orchestration::ops::deployments::{
@@ -210,7 +211,7 @@ impl DeploymentsApi {
     async fn delete_all(
         &self,
         client: Client,
-        body: Input<DeleteDeployments>,
+        body: Exact<DeleteDeployments>,
     ) -> Result<Out<DeletedDeployments>, ApiError> {
         let filters = Filters { deployments: body.deployments.clone(), ..Filters::default() };
         let page = (body.limit.unwrap_or(50), 0);
