@@ -12,6 +12,12 @@ pub enum OpError {
     /// The request cannot be carried out as it is (422 or 400).
     #[error("{0}")]
     Invalid(String),
+    /// The request makes no sense as things are (400).
+    #[error("{0}")]
+    Refused(String),
+    /// What it would change is not to be changed by clients (403).
+    #[error("{0}")]
+    Forbidden(String),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] mintaka_core::Error),

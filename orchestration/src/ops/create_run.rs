@@ -1,11 +1,12 @@
 //! Creation of flow runs and task runs, each with its first state.
 
-use mintaka_core::records::{Deployment, Flow, FlowRun, StateType, TaskRun, task_run};
-use mintaka_core::{Batch, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Value as Stored, Versioned};
+use mintaka_core::records::{BlockDocument, Deployment, Flow, FlowRun, StateType, TaskRun, WorkQueue, task_run};
+use mintaka_core::{Batch, Filter, Json, Key, Query, Record, Store, Tags, Time, Value as Stored, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::transition::{Attempt, moment, state_of_flow_run, state_of_task_run, until_done};
+use super::optimistic::{Decision, Lost, optimistic};
+use super::transition::{moment, state_of_flow_run, state_of_task_run};
 use super::transition_flow_run::write;
 use super::transition_task_run::judge_task_run;
 use crate::caller::Caller;
@@ -208,38 +209,71 @@ fn named(name: Option<String>) -> String {
 /// [`OpError::Conflict`] if flow or parent task run do not exist.
 pub async fn create_flow_run(store: &Store, new: NewFlowRun, by: &Caller) -> Result<Created<FlowRun>, OpError> {
     let id = Uuid::new_v4();
-    until_done::<FlowRun, _, _>(|_| async {
+    optimistic(store, "the run", |lost: Option<Lost>| {
         let mut new = new.clone();
-        let labels = flow_run_labels(store, &mut new).await?;
-        let parent_flow_run_id = match new.parent_task_run_id {
-            Some(parent) => store.get::<TaskRun>(parent).await?.ok_or_else(OpError::data_integrity)?.record.flow_run_id,
-            None => None,
-        };
-        let flow = Key::id(new.flow_id);
-        let is_once = new.idempotency_key.is_some();
-        let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
-        let moment = moment(store);
-        let run = new.row(id, labels, parent_flow_run_id, moment.now);
-
-        let case = Case { run: &run, initial: None, around: &FlowAround::default(), caller: by, moment: &moment };
-        let mut verdict = judge(FlowPolicy::Minimal.rules(by.line), case, want)?;
-        let batch = with_row(Batch::new().present::<Flow>(flow), verdict.run.clone(), is_once);
-        let batch = write(store, batch, &mut verdict, None, by).await?;
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => {
-                Ok(Attempt::Done(Created { run: verdict.run, state: verdict.state, created: true }))
-            }
-            Outcome::Repeated(row) => {
-                let run = Versioned::<FlowRun>::from_row(row)?.record;
-                let state = state_of_flow_run(store, &run).await?;
-                Ok(Attempt::Done(Created { run, state, created: false }))
-            }
-            Outcome::Conflict(conflict) if conflict.table == Flow::TABLE => Err(OpError::data_integrity()),
-            Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
-            Outcome::Failed(error) => Err(error.into()),
+        // As if the queue were deleted just after: the run keeps its name alone.
+        if lost.as_ref().is_some_and(Lost::is_missing::<WorkQueue>) {
+            new.work_queue_id = None;
         }
+        decide_flow_run(store, id, lost, new, Batch::new(), by)
     })
     .await
+}
+
+/// One attempt at a new flow run, with the guards of what else its maker relied on.
+pub(super) async fn decide_flow_run(
+    store: &Store,
+    id: Uuid,
+    lost: Option<Lost>,
+    mut new: NewFlowRun,
+    guards: Batch,
+    by: &Caller,
+) -> Result<Decision<Created<FlowRun>>, OpError> {
+    match lost {
+        Some(Lost::Repeated(row)) => {
+            let run = Versioned::<FlowRun>::from_row(row)?.record;
+            let state = state_of_flow_run(store, &run).await?;
+            return Ok(Decision::Answer(Created { run, state, created: false }));
+        }
+        Some(lost)
+            if lost.is_missing::<Flow>() || lost.is_missing::<TaskRun>() || lost.is_missing::<BlockDocument>() =>
+        {
+            return Err(OpError::data_integrity());
+        }
+        _ => {}
+    }
+    let labels = flow_run_labels(store, &mut new).await?;
+    let parent_flow_run_id = match new.parent_task_run_id {
+        Some(parent) => store.get::<TaskRun>(parent).await?.ok_or_else(OpError::data_integrity)?.record.flow_run_id,
+        None => None,
+    };
+    let guards = referred(guards, &new);
+    let is_once = new.idempotency_key.is_some();
+    let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
+    let moment = moment(store);
+    let run = new.row(id, labels, parent_flow_run_id, moment.now);
+
+    let case = Case { run: &run, initial: None, around: &FlowAround::default(), caller: by, moment: &moment };
+    let mut verdict = judge(FlowPolicy::Minimal.rules(by.line), case, want)?;
+    let batch = with_row(guards, verdict.run.clone(), is_once);
+    let batch = write(store, batch, &mut verdict, None, by).await?;
+    Ok(Decision::Commit(batch, Created { run: verdict.run, state: verdict.state, created: true }))
+}
+
+/// What a new flow run refers to must be there: a deletion takes the runs along that it finds, or itself out of them, and
+/// would miss this one.
+fn referred(guards: Batch, new: &NewFlowRun) -> Batch {
+    let mut guards = guards.present::<Flow>(Key::id(new.flow_id));
+    if let Some(parent) = new.parent_task_run_id {
+        guards = guards.present::<TaskRun>(Key::id(parent));
+    }
+    if let Some(document) = new.infrastructure_document_id {
+        guards = guards.present::<BlockDocument>(Key::id(document));
+    }
+    if let Some(queue) = new.work_queue_id {
+        guards = guards.present::<WorkQueue>(Key::id(queue));
+    }
+    guards
 }
 
 /// The new row: as the row that makes the batch happen once, or as an insert that must succeed.
@@ -279,7 +313,20 @@ fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) ->
 /// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.
 pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
     let id = new.id.unwrap_or_else(Uuid::new_v4);
-    until_done::<TaskRun, _, _>(|_| async {
+    let natural_key = &natural_key(new.flow_run_id, &new.task_key, &new.dynamic_key);
+    let new = &new;
+    optimistic(store, "the run", |lost| async move {
+        match lost {
+            Some(Lost::Repeated(row)) => {
+                let run = Versioned::<TaskRun>::from_row(row)?.record;
+                if self::natural_key(run.flow_run_id, &run.task_key, &run.dynamic_key) != *natural_key {
+                    return Err(OpError::data_integrity());
+                }
+                return existing(store, run).await;
+            }
+            Some(lost) if lost.is_missing::<FlowRun>() => return Err(OpError::data_integrity()),
+            _ => {}
+        }
         let mut new = new.clone();
         let mut batch = Batch::new();
         let own_labels = std::mem::take(&mut new.labels);
@@ -297,28 +344,11 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
             }
         };
         let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
-        let natural_key = natural_key(new.flow_run_id, &new.task_key, &new.dynamic_key);
         let run = new.row(id, labels, store.now());
         let mut judged = judge_task_run(store, &run, None, want, true, by).await?;
         batch = judged.write(store, batch.once(judged.verdict.run.clone()));
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => {
-                let (run, state) = (judged.verdict.run, judged.verdict.state);
-                Ok(Attempt::Done(Created { run, state, created: true }))
-            }
-            Outcome::Repeated(row) => {
-                let run = Versioned::<TaskRun>::from_row(row)?.record;
-                if self::natural_key(run.flow_run_id, &run.task_key, &run.dynamic_key) != natural_key {
-                    return Err(OpError::data_integrity());
-                }
-                existing(store, run).await
-            }
-            Outcome::Conflict(conflict) if conflict.table == FlowRun::TABLE && conflict.row.is_none() => {
-                Err(OpError::data_integrity())
-            }
-            Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
-            Outcome::Failed(error) => Err(error.into()),
-        }
+        let (run, state) = (judged.verdict.run, judged.verdict.state);
+        Ok(Decision::Commit(batch, Created { run, state, created: true }))
     })
     .await
 }
@@ -328,9 +358,9 @@ fn natural_key(flow_run_id: Option<Uuid>, task_key: &str, dynamic_key: &str) -> 
     [flow_run_id.into(), Stored::text(task_key), Stored::text(dynamic_key)]
 }
 
-async fn existing(store: &Store, run: TaskRun) -> Result<Attempt<Created<TaskRun>>, OpError> {
+async fn existing(store: &Store, run: TaskRun) -> Result<Decision<Created<TaskRun>>, OpError> {
     let state = state_of_task_run(store, &run).await?;
-    Ok(Attempt::Done(Created { run, state, created: false }))
+    Ok(Decision::Answer(Created { run, state, created: false }))
 }
 
 /// A unique key does not hold nulls apart, so these are looked up.

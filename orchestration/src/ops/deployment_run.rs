@@ -1,14 +1,18 @@
 //! Runs of deployments: what they take from the deployment, what from the request, and what is checked first.
 
-use mintaka_core::records::{BlockDocument, Deployment, StateType, WorkPool, WorkQueue};
-use mintaka_core::{Error, Json, Store, Tags};
+use std::borrow::Cow;
+
+use mintaka_core::records::{BlockDocument, Deployment, FlowRun, StateType, WorkPool, WorkQueue};
+use mintaka_core::{Batch, Error, Json, Store, Tags, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::NewFlowRun;
+use super::create_run::decide_flow_run;
 use super::deployments::variables_for;
+use super::optimistic::{Lost, optimistic};
 use super::work_queues::find_or_create_queue;
-use crate::caller::ClientLine;
+use super::{Created, NewFlowRun};
+use crate::caller::{Caller, ClientLine};
 use crate::each_once::each_once;
 use crate::error::OpError;
 use crate::parameters::{Invalid, JobVariables, Nulls, Required, Variables, check, hydrate};
@@ -75,32 +79,65 @@ impl From<Error> for Refused {
 pub const NO_SCHEMA: &str = "Error updating deployment: Cannot update parameters because parameter schema enforcement \
                              is enabled and the deployment does not have a valid parameter schema.";
 
-/// A deployment with the queue and the pool that its runs wait in.
+/// A deployment with the queue and the pool that its runs wait in, as they were read.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The deployment.
-    pub deployment: Deployment,
+    deployment: Versioned<Deployment>,
     /// Its queue, if it is still there.
-    pub queue: Option<WorkQueue>,
+    queue: Option<WorkQueue>,
     /// The queue's pool.
-    pub pool: Option<WorkPool>,
+    pool: Option<Versioned<WorkPool>>,
+}
+
+/// Makes a run of a deployment, or answers the one that has the same flow and idempotency key. What was read of the
+/// deployment is read again if it has changed.
+///
+/// # Errors
+/// [`Refused`]
+pub async fn create_run_of(
+    store: &Store,
+    source: &Source,
+    wanted: Wanted,
+    by: &Caller,
+) -> Result<Created<FlowRun>, Refused> {
+    let id = Uuid::new_v4();
+    let wanted = &wanted;
+    optimistic(store, "the deployment", |lost| async move {
+        let gone = || OpError::NotFound("Deployment not found".into());
+        let source = match &lost {
+            Some(Lost::Conflict { .. }) => {
+                Cow::Owned(Source::read(store, source.deployment.id).await?.ok_or_else(gone)?)
+            }
+            _ => Cow::Borrowed(source),
+        };
+        let new = source.run(store, wanted.clone(), by.line).await?;
+        decide_flow_run(store, id, lost, new, source.guards(), by).await.map_err(Refused::from)
+    })
+    .await
 }
 
 impl Source {
-    /// Reads queue and pool of a deployment.
+    /// Reads a deployment with its queue and pool; `None` if there is no such deployment.
     ///
     /// # Errors
     /// What the store answers.
-    pub async fn of(store: &Store, deployment: Deployment) -> Result<Source, Error> {
+    pub async fn read(store: &Store, id: Uuid) -> Result<Option<Source>, Error> {
+        let Some(deployment) = store.get::<Deployment>(id).await? else { return Ok(None) };
         let queue = match deployment.work_queue_id {
             Some(id) => store.get::<WorkQueue>(id).await?.map(|seen| seen.record),
             None => None,
         };
         let pool = match &queue {
-            Some(queue) => store.get::<WorkPool>(queue.work_pool_id).await?.map(|seen| seen.record),
+            Some(queue) => store.get::<WorkPool>(queue.work_pool_id).await?,
             None => None,
         };
-        Ok(Source { deployment, queue, pool })
+        Ok(Some(Source { deployment, queue, pool }))
+    }
+
+    /// The versions of what a run is made of.
+    fn guards(&self) -> Batch {
+        let guards = Batch::new().version(&self.deployment);
+        self.pool.iter().fold(guards, Batch::version)
     }
 
     /// The parameters of a run before their stand-ins are replaced.
@@ -117,16 +154,16 @@ impl Source {
     ///
     /// # Errors
     /// [`Refused`]
-    pub async fn run(&self, store: &Store, wanted: Wanted, line: ClientLine) -> Result<NewFlowRun, Refused> {
+    async fn run(&self, store: &Store, wanted: Wanted, line: ClientLine) -> Result<NewFlowRun, Refused> {
         let given = self.parameters(&wanted);
         let variables = variables_for(store, &given).await?;
         let parameters = self.checked(&given, &wanted, &variables)?;
         self.check_job_variables(store, &wanted).await?;
         let queue = match &wanted.work_queue_name {
             Some(name) => self.other_queue(store, name, line).await?,
-            None => (self.deployment.work_queue_id, self.queue_name()),
+            None => (self.queue.as_ref().map(|queue| queue.id), self.queue_name()),
         };
-        let deployment = &self.deployment;
+        let deployment = &self.deployment.record;
         Ok(NewFlowRun {
             name: wanted.name,
             deployment_id: Some(deployment.id),

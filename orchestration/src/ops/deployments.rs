@@ -4,24 +4,22 @@
 //! both. Runs that were made ahead are taken back after the edit is durable.
 
 use mintaka_core::records::{
-    Deployment, DeploymentSchedule, Flow, PollStatus, Variable, WorkQueue, deployment, deployment_schedule,
+    BlockDocument, Deployment, DeploymentSchedule, Flow, PollStatus, Variable, deployment, deployment_schedule,
 };
-use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Part, Record, Store, Time, Versioned};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Record, Store, Time, Value, Versioned};
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
 use super::deserted_runs::cancel_deserted_runs;
 use super::lifecycle_events::{Happened, changed, deployment_event, deployment_updated, tell};
+use super::optimistic::{Decision, Lost, optimistic};
+use super::parameters_edit::ParametersEdit;
+use super::placement::Placement;
 use super::schedule_runs::{Cause, delete_scheduled_runs};
 use super::sweep;
-use super::work_pools::{default_agent_pool, pool_named};
-use super::work_queues::find_or_create_queue;
 use crate::caller::ClientLine;
 use crate::error::OpError;
 use crate::parameters::{Variables, mentions_variables};
-
-/// How often a deployment is read again because somebody else changed it.
-const ATTEMPTS: usize = 50;
 
 /// A schedule that shall be made. Its JSON is in normal form.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,8 +115,10 @@ pub struct Upsert {
     pub flow_id: Uuid,
     /// The name.
     pub name: String,
-    /// The columns that were sent.
+    /// The columns that were sent, but for the queue.
     pub sent: Change,
+    /// Where its runs wait.
+    pub placement: Placement,
     /// Labels that were sent, on top of the flow's and the system's.
     pub labels: Map<String, JsonValue>,
     /// All of its schedules.
@@ -130,15 +130,23 @@ pub struct Upsert {
 /// Makes a deployment, or changes the one that has its flow and name; true if it is new.
 ///
 /// # Errors
-/// [`OpError::Conflict`] if the flow does not exist or two schedules have one slug.
+/// [`OpError::NotFound`] for an unknown pool; [`OpError::Invalid`] for job variables that do not fit it;
+/// [`OpError::Conflict`] if the flow or a block does not exist, or two schedules have one slug.
 pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deployment, bool), OpError> {
     let key = Key::Unique(vec![wanted.flow_id.into(), wanted.name.clone().into()]);
-    for _ in 0..ATTEMPTS {
+    let key = &key;
+    let (row, new) = optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+        if lost.is_some_and(|lost| lost.is_about::<DeploymentSchedule>()) {
+            return Err(OpError::data_integrity());
+        }
+        let batch = wanted.placement.checked(store, Batch::new()).await?;
+        let (batch, sent) = wanted.placement.placed(store, batch, wanted.sent.clone(), wanted.line).await?;
+        known_documents(store, &sent).await?;
         let flow = store.get::<Flow>(wanted.flow_id).await?.ok_or_else(OpError::data_integrity)?;
         let seen = store.find::<Deployment>(key.clone()).await?;
         let now = store.now();
-        let sent = wanted.sent.clone().set(deployment::labels, labels(&flow, &wanted.labels));
-        let mut batch = Batch::new().present::<Flow>(Key::id(wanted.flow_id));
+        let sent = sent.set(deployment::labels, labels(&flow, &wanted.labels));
+        let mut batch = with_documents(batch.present::<Flow>(Key::id(wanted.flow_id)), &sent);
         let row = match &seen {
             None => {
                 let new = blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line);
@@ -164,19 +172,44 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
         for (place, schedule) in wanted.schedules.iter().enumerate() {
             batch = batch.insert(schedule.clone().row(store, row.id, place, now));
         }
-        match store.commit(batch).await? {
-            Outcome::Conflict(conflict) if conflict.table == DeploymentSchedule::TABLE => {
-                return Err(OpError::data_integrity());
-            }
-            Outcome::Conflict(_) => continue,
-            _ => {}
-        }
-        if seen.is_some() {
-            delete_scheduled_runs(store, row.id, Cause::Edited).await?;
-        }
-        return Ok((row, seen.is_none()));
+        Ok(Decision::Commit(batch, (row, seen.is_none())))
+    })
+    .await?;
+    if !new {
+        delete_scheduled_runs(store, row.id, Cause::Edited).await?;
     }
-    Err(Error::Unavailable("the deployment is being changed too often".into()).into())
+    Ok((row, new))
+}
+
+/// The block documents that a change names, by what they are to a deployment.
+fn named_documents(change: &Change) -> impl Iterator<Item = (&'static str, Uuid)> {
+    let kinds =
+        [("infrastructure", deployment::infrastructure_document_id), ("storage", deployment::storage_document_id)];
+    kinds.into_iter().filter_map(|(kind, column)| {
+        change.set.iter().find_map(|(other, value)| match value {
+            Value::Uuid(id) if *other == column => Some((kind, *id)),
+            _ => None,
+        })
+    })
+}
+
+/// Checks that the block documents exist which a new deployment names.
+async fn known_documents(store: &Store, change: &Change) -> Result<(), OpError> {
+    for (kind, id) in named_documents(change) {
+        if store.get::<BlockDocument>(id).await?.is_none() {
+            return Err(OpError::Conflict(format!(
+                "Error creating deployment. Could not find {kind} block with id: {id}. This usually occurs when \
+                 applying a deployment specification that was built against a different Prefect database / workspace."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Guards that the block documents are there which a change names: one that is deleted takes the deployments along that
+/// name it by then.
+fn with_documents(batch: Batch, change: &Change) -> Batch {
+    named_documents(change).fold(batch, |batch, (_, id)| batch.present::<BlockDocument>(Key::id(id)))
 }
 
 /// Every column that is not kept, as sent or as nobody said.
@@ -214,41 +247,69 @@ pub enum ScheduleEdit {
     Remove(Uuid),
 }
 
-/// A change of a deployment and its schedules, applied as one.
-#[derive(Clone, Debug, Default)]
+/// A change of a deployment.
+#[derive(Clone, Debug)]
 pub struct DeploymentEdit {
-    /// Of the deployment; `updated` is set anyway.
+    /// The columns that change, but for queue and parameters; `updated` is set anyway.
     pub change: Change,
-    /// Of its schedules, in order.
-    pub schedules: Vec<ScheduleEdit>,
+    /// Another place where its runs wait.
+    pub placement: Placement,
+    /// Its parameters; not checked when `None`.
+    pub parameters: Option<ParametersEdit>,
     /// Whether an event tells what changes.
     pub told: bool,
+    /// The line of the client.
+    pub line: ClientLine,
 }
 
-/// Applies `decide` to a deployment and its schedules as they are, and commits what it answers. `decide` may be called
-/// several times. `None` if there is no such deployment; else the deployment as it was.
+impl DeploymentEdit {
+    /// A change of columns alone.
+    pub fn of(change: Change, line: ClientLine) -> DeploymentEdit {
+        DeploymentEdit { change, placement: Placement::default(), parameters: None, told: false, line }
+    }
+}
+
+/// Changes a deployment, and as one with it the schedules that `schedules` answers, which may be called several times.
+/// `None` if there is no such deployment; else the deployment as it was.
 ///
 /// # Errors
-/// What `decide` answers; [`OpError::Conflict`] if a slug is taken.
-pub async fn edit_deployment<E: From<OpError>>(
+/// What `schedules` answers; [`OpError::NotFound`] for an unknown pool; [`OpError::Conflict`] if job variables or
+/// parameters do not fit, a block does not exist, or a slug is taken; others of the parameters.
+pub async fn edit_deployment<E: From<OpError> + From<Error> + Send>(
     store: &Store,
     id: Uuid,
-    mut decide: impl FnMut(&Deployment, &[DeploymentSchedule]) -> Result<DeploymentEdit, E>,
+    edit: &DeploymentEdit,
+    schedules: impl Fn(&Deployment, &[DeploymentSchedule]) -> Result<Vec<ScheduleEdit>, E> + Sync,
 ) -> Result<Option<Versioned<Deployment>>, E> {
-    let failed = |error: Error| E::from(OpError::from(error));
-    for _ in 0..ATTEMPTS {
-        let Some(seen) = store.get::<Deployment>(id).await.map_err(failed)? else { return Ok(None) };
-        let schedules = schedules_of(store, [id]).await.map_err(failed)?;
-        let edit = decide(&seen, &schedules)?;
+    let edited_schedules = &schedules;
+    optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+        if lost.as_ref().is_some_and(|lost| lost.is_collision() || lost.is_missing::<BlockDocument>()) {
+            return Err(OpError::data_integrity().into());
+        }
+        let current = lost.map(Lost::current::<Deployment>).transpose()?.flatten();
+        let seen = match current {
+            Some(seen) => seen,
+            None => match store.get::<Deployment>(id).await? {
+                Some(seen) => seen,
+                None => return Ok(Decision::Answer(None)),
+            },
+        };
+        let batch = edit.placement.checked_alone(store, Batch::new()).await?;
+        let mut change = edit.change.clone();
+        if let Some(parameters) = &edit.parameters {
+            change = parameters.checked(&seen, &parameters.variables(store).await?, change)?;
+        }
+        let schedules = edited_schedules(&seen, &schedules_of(store, [id]).await?)?;
+        let (batch, change) = edit.placement.placed(store, batch, change, edit.line).await?;
         let now = store.now();
-        let change = edit.change.set(deployment::updated, now);
+        let change = change.set(deployment::updated, now);
         let told = match edit.told {
-            true => deployment_updated(store, &seen, &change).await.map_err(failed)?,
+            true => deployment_updated(store, &seen, &change).await?,
             false => None,
         };
-        let batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), change);
+        let batch = with_documents(batch, &change).version(&seen).update::<Deployment>(Key::id(id), change);
         let mut batch = tell(batch, ClientLine::V3, told);
-        for (place, edit) in edit.schedules.into_iter().enumerate() {
+        for (place, edit) in schedules.into_iter().enumerate() {
             batch = match edit {
                 ScheduleEdit::Add(new) => batch.insert(new.row(store, id, place, now)),
                 ScheduleEdit::Change(schedule, change) => {
@@ -258,15 +319,33 @@ pub async fn edit_deployment<E: From<OpError>>(
                 ScheduleEdit::Remove(schedule) => batch.delete::<DeploymentSchedule>(Key::id(schedule)),
             };
         }
-        match store.commit(batch).await.map_err(failed)? {
-            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
-                return Err(OpError::data_integrity().into());
-            }
-            Outcome::Conflict(_) => {}
-            _ => return Ok(Some(seen)),
+        Ok(Decision::Commit(batch, Some(seen)))
+    })
+    .await
+}
+
+/// Adds schedules to a deployment and answers them in this order; `None` if there is no such deployment.
+///
+/// # Errors
+/// [`OpError::Conflict`] if a slug is taken.
+pub async fn add_schedules(
+    store: &Store,
+    id: Uuid,
+    new: &[NewSchedule],
+) -> Result<Option<Vec<DeploymentSchedule>>, OpError> {
+    optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+        if lost.as_ref().is_some_and(Lost::is_collision) {
+            return Err(OpError::data_integrity());
         }
-    }
-    Err(failed(Error::Unavailable("the deployment is being changed too often".into())))
+        let Some(seen) = store.get::<Deployment>(id).await? else { return Ok(Decision::Answer(None)) };
+        let now = store.now();
+        let row = |(place, new): (usize, &NewSchedule)| new.clone().row(store, id, place, now);
+        let rows: Vec<DeploymentSchedule> = new.iter().enumerate().map(row).collect();
+        let edited = Change::default().set(deployment::updated, now);
+        let batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), edited);
+        Ok(Decision::Commit(rows.iter().cloned().fold(batch, Batch::insert), Some(rows)))
+    })
+    .await
 }
 
 /// Deletes a deployment, its schedules and its runs that have not begun; false if it was gone. Other runs keep its id; those
@@ -298,33 +377,6 @@ pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Res
 pub async fn deployment_named(store: &Store, flow: &str, name: &str) -> Result<Option<Versioned<Deployment>>, Error> {
     let Some(flow) = store.find::<Flow>(Key::Unique(vec![flow.into()])).await? else { return Ok(None) };
     store.find(Key::Unique(vec![flow.id.into(), name.into()])).await
-}
-
-/// The queue that a deployment or a run names. Queues are made when they are missing, pools are not: a name without a
-/// pool is a queue of the default agent pool. (wire: pool and queue resolution)
-///
-/// # Errors
-/// [`OpError::NotFound`] for an unknown pool.
-pub async fn resolve_queue(
-    store: &Store,
-    pool: Option<&str>,
-    queue: Option<&str>,
-    line: ClientLine,
-) -> Result<Option<WorkQueue>, OpError> {
-    let by_name_alone = pool.is_none();
-    let pool = match (pool, queue) {
-        (None, None) => return Ok(None),
-        (Some(name), _) => {
-            let found = pool_named(store, name).await?;
-            found.ok_or_else(|| OpError::NotFound(format!("Work pool \"{name}\" not found.")))?.record
-        }
-        (None, Some(_)) => default_agent_pool(store, line).await?.0,
-    };
-    match queue {
-        // wire: a queue that is made by its name alone takes priority 1; the pool's others give way.
-        Some(name) => find_or_create_queue(store, &pool, name, by_name_alone.then_some(1), line).await.map(Some),
-        None => Ok(store.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
-    }
 }
 
 /// The variables that the stand-ins of some values need: all of them, or none.

@@ -1,11 +1,9 @@
 //! Changes a row as it was read, and reads again when somebody else was faster.
 
-use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Key, Record, Store, Versioned};
 
 use super::events::NewEvent;
-
-/// How often a change is tried before the row counts as too busy.
-const ATTEMPTS: usize = 50;
+use super::optimistic::{Decision, Lost, optimistic};
 
 /// Applies `decide` to the row as it is and commits its change, guarded by the row's version.
 ///
@@ -16,7 +14,7 @@ const ATTEMPTS: usize = 50;
 pub async fn edit<R, E>(
     store: &Store,
     key: Key,
-    mut decide: impl FnMut(&Versioned<R>) -> Result<Change, E>,
+    decide: impl Fn(&Versioned<R>) -> Result<Change, E> + Sync,
 ) -> Result<Edited<R>, E>
 where
     R: Record,
@@ -32,30 +30,35 @@ where
 pub async fn edit_telling<R, E>(
     store: &Store,
     key: Key,
-    mut decide: impl FnMut(&Versioned<R>) -> Result<(Change, Vec<NewEvent>), E>,
+    decide: impl Fn(&Versioned<R>) -> Result<(Change, Vec<NewEvent>), E> + Sync,
 ) -> Result<Edited<R>, E>
 where
     R: Record,
     E: From<Error>,
 {
-    for _ in 0..ATTEMPTS {
-        let Some(seen) = store.find::<R>(key.clone()).await? else { return Ok(Edited::Missing) };
+    let (key, decide) = (&key, &decide);
+    optimistic(store, "the row", |lost: Option<Lost>| async move {
+        if lost.as_ref().is_some_and(Lost::is_collision) {
+            return Ok(Decision::Answer(Edited::Collides));
+        }
+        let current = lost.map(Lost::current::<R>).transpose()?.flatten();
+        let seen = match current.filter(|seen| *key == Key::Primary(seen.record.key())) {
+            Some(seen) => seen,
+            None => match store.find::<R>(key.clone()).await? {
+                Some(seen) => seen,
+                None => return Ok(Decision::Answer(Edited::Missing)),
+            },
+        };
         let (change, events) = decide(&seen)?;
         if change.is_empty() {
-            return Ok(Edited::Done(seen));
+            return Ok(Decision::Answer(Edited::Done(seen)));
         }
         let own = Key::Primary(seen.record.key());
         let batch = Batch::new().version(&seen).update::<R>(own, change);
         let batch = events.iter().fold(batch, |batch, event| event.add_to(batch, event.occurred));
-        match store.commit(batch).await? {
-            Outcome::Conflict(conflict) if matches!(conflict.part, mintaka_core::Part::Op(_)) => {
-                return Ok(Edited::Collides);
-            }
-            Outcome::Conflict(_) => {}
-            _ => return Ok(Edited::Done(seen)),
-        }
-    }
-    Err(Error::Unavailable("the row is being changed too often".into()).into())
+        Ok(Decision::Commit(batch, Edited::Done(seen)))
+    })
+    .await
 }
 
 /// What became of an edit.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::optimistic::Attempts;
 use super::task_run_events::{TaskRunEvent, append};
 use super::task_run_run_time::sum_run_time;
 use crate::object::Object;
@@ -195,7 +196,7 @@ pub enum Recorded {
 }
 
 /// How often an event whose task run collides with another change is tried before it is recorded without its effect.
-const ATTEMPTS: usize = 3;
+const MOST_COLLISIONS: u32 = 3;
 
 /// Records a sent event once, and in the same batch what it says about a task run.
 ///
@@ -206,9 +207,11 @@ const ATTEMPTS: usize = 3;
 /// What the store answers. After any error the event may be sent again.
 pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> {
     let effect = task_run_event(event);
-    for attempt in 0..=ATTEMPTS {
+    let mut attempts = Attempts::at("what the event is about");
+    let mut collisions = 0;
+    loop {
         let now = store.now();
-        let effect = effect.as_ref().filter(|_| attempt < ATTEMPTS);
+        let effect = effect.as_ref().filter(|_| collisions < MOST_COLLISIONS);
         let batch = event.once(now);
         let run_op = batch.ops.len();
         let batch = match effect {
@@ -221,6 +224,8 @@ pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> 
             Outcome::Failed(error) => return Err(error),
             Outcome::Conflict(conflict) => {
                 tracing::warn!(event.id = %event.id, table = conflict.table.name, "what an event says collides");
+                collisions += 1;
+                attempts.lost(&conflict).await?;
                 continue;
             }
         };
@@ -230,7 +235,6 @@ pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> 
         }
         return Ok(recorded);
     }
-    Err(Error::Unavailable("an event collides with other changes".into()))
 }
 
 /// What an event says about a task run, if it does.

@@ -10,7 +10,7 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run, flow_run_state,
 };
 use mintaka_core::{
-    Batch, Cmp, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned,
+    Batch, Cmp, Conflict, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned,
 };
 use mintaka_schedule::{Schedule, date_text};
 use serde_json::{Map, Value, json};
@@ -18,12 +18,10 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::names::random_name;
+use crate::ops::optimistic::{Attempts, Decision, Lost, optimistic};
 use crate::ops::sweep;
 use crate::run_policy::FlowRunPolicy;
 use crate::state::Proposed;
-
-/// How often the deployment is read again because somebody edited it meanwhile.
-const ATTEMPTS: usize = 5;
 
 /// Runs of one round of deletes.
 const PAGE: u64 = 200;
@@ -73,27 +71,28 @@ pub async fn schedule_deployment_runs(
     now: Time,
 ) -> Result<usize, Error> {
     let mut made = 0;
-    for _ in 0..ATTEMPTS {
+    let mut attempts = Attempts::at("the deployment");
+    loop {
         let Some(deployment) = store.get::<Deployment>(deployment_id).await? else { return Ok(made) };
         let active = Filter::eq(deployment_schedule::deployment_id, deployment_id)
             .and(Filter::eq(deployment_schedule::active, true));
-        let mut edited = false;
+        let mut edited = None;
         for schedule in store.all::<DeploymentSchedule>(active).await? {
             let round = schedule_runs_of(store, &deployment, &schedule, window, now).await?;
             made += round.made;
-            edited |= round.edited;
+            edited = edited.or(round.edited);
         }
-        if !edited {
-            return Ok(made);
+        match edited {
+            None => return Ok(made),
+            Some(conflict) => _ = attempts.lost(&conflict).await?,
         }
     }
-    Err(Error::Unavailable("the deployment is being changed too often".into()))
 }
 
 struct Round {
     made: usize,
     /// Somebody changed deployment or schedule meanwhile.
-    edited: bool,
+    edited: Option<Conflict>,
 }
 
 async fn schedule_runs_of(
@@ -107,7 +106,7 @@ async fn schedule_runs_of(
         Ok(read) => read,
         Err(reason) => {
             tracing::warn!(deployment.id = %deployment.id, schedule.id = %schedule.id, %reason, "schedule is unreadable");
-            return Ok(Round { made: 0, edited: false });
+            return Ok(Round { made: 0, edited: None });
         }
     };
     let runs = runs_of(store, deployment, schedule, &read, window.dates(&read), now);
@@ -125,11 +124,11 @@ async fn schedule_runs_of(
         let store = store.clone();
         commits.spawn(async move { store.commit(batch).await });
     }
-    let mut round = Round { made: 0, edited: false };
+    let mut round = Round { made: 0, edited: None };
     while let Some(outcome) = commits.join_next().await {
         match outcome.map_err(|_| Error::Indeterminate("scheduling was interrupted".into()))?? {
             Outcome::Committed { .. } => round.made += 1,
-            Outcome::Conflict(_) => round.edited = true,
+            Outcome::Conflict(conflict) => round.edited = Some(conflict),
             Outcome::Repeated(_) | Outcome::Failed(_) => {}
         }
     }
@@ -268,18 +267,26 @@ pub async fn delete_scheduled_runs(store: &Store, deployment_id: Uuid, cause: Ca
 }
 
 /// Deletes a run that is still SCHEDULED, then what belongs to it; false if it is not any more.
-async fn delete_scheduled_run(store: &Store, mut run: Versioned<FlowRun>) -> Result<bool, Error> {
+async fn delete_scheduled_run(store: &Store, run: Versioned<FlowRun>) -> Result<bool, Error> {
     let id = run.id;
-    loop {
-        let batch = Batch::new().version(&run).delete::<FlowRun>(Key::id(id));
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => break,
-            // It was marked late, say: that does not make it run.
-            _ => match store.get::<FlowRun>(id).await? {
-                Some(now) if now.state_type == Some(StateType::Scheduled) && now.run_count == 0 => run = now,
-                _ => return Ok(false),
-            },
-        }
+    let run = &run;
+    let deleted = optimistic(store, "the run", |lost: Option<Lost>| async move {
+        // That it was marked late, say, does not make it run.
+        let still = |now: &Versioned<FlowRun>| now.state_type == Some(StateType::Scheduled) && now.run_count == 0;
+        let now = match lost {
+            None => Some(run.clone()),
+            Some(lost) => match lost.current::<FlowRun>()? {
+                Some(now) => Some(now),
+                None => store.get::<FlowRun>(id).await?,
+            }
+            .filter(still),
+        };
+        let Some(now) = now else { return Ok::<_, Error>(Decision::Answer(false)) };
+        Ok(Decision::Commit(Batch::new().version(&now).delete::<FlowRun>(Key::id(id)), true))
+    })
+    .await?;
+    if !deleted {
+        return Ok(false);
     }
     sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
     Ok(true)

@@ -3,12 +3,11 @@
 //! Clients say so with every state. But early ones count the last attempt only, so the server sums the states that it knows.
 
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run, task_run_state};
-use mintaka_core::{Batch, Change, Error, Filter, Key, Outcome, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Key, Store, Versioned};
 
+use super::optimistic::{Decision, Lost, optimistic};
 use super::task_run_events::TaskRunEvent;
 
-/// How often the sum is tried while the run changes.
-const ATTEMPTS: usize = 20;
 /// Differences below this, in seconds, come from how clients round.
 const ROUNDING: f64 = 1e-5;
 
@@ -24,23 +23,18 @@ pub async fn sum_run_time(store: &Store, event: &TaskRunEvent, was_newest: bool)
     if was_newest && event.run.run_count <= 1 {
         return Ok(());
     }
-    for _ in 0..ATTEMPTS {
-        let Some(run) = found(store, &event.run).await? else { return Ok(()) };
+    optimistic(store, "the task run", |_: Option<Lost>| async move {
+        let Some(run) = found(store, &event.run).await? else { return Ok(Decision::Answer(())) };
         let (attempts, seconds) = attempts(store, &run).await?;
         let is_whole = attempts >= run.run_count;
         let total = if is_whole { seconds } else { seconds.max(run.total_run_time) };
         if run.run_count <= 1 || (total - run.total_run_time).abs() < ROUNDING {
-            return Ok(());
+            return Ok(Decision::Answer(()));
         }
         let change = Change::default().set(task_run::total_run_time, total);
-        let batch = Batch::new().version(&run).update::<TaskRun>(Key::id(run.id), change);
-        match store.commit(batch).await? {
-            Outcome::Conflict(_) => {}
-            Outcome::Failed(error) => return Err(error),
-            Outcome::Committed { .. } | Outcome::Repeated(_) => return Ok(()),
-        }
-    }
-    Err(Error::Unavailable("the task run changes too often".into()))
+        Ok(Decision::Commit(Batch::new().version(&run).update::<TaskRun>(Key::id(run.id), change), ()))
+    })
+    .await
 }
 
 /// The stored row of a task run that an event describes: by its natural key, under which it may have another id.

@@ -3,16 +3,13 @@
 //! The batch is guarded by the versions of every row that a rule looked at. Whoever loses a race judges again.
 
 use mintaka_core::records::{Artifact, FlowRun, FlowRunState, TaskRun, TaskRunState};
-use mintaka_core::{Batch, Change, Col, Conflict, Error, Json, Outcome, Record, Store, Time, Versioned};
+use mintaka_core::{Change, Col, Error, Json, Record, Store, Time};
 use uuid::Uuid;
 
 use crate::error::OpError;
 use crate::rules::{Moment, Run, Unjudgeable};
 use crate::state::{State, StateDetails, kind_of};
 use crate::verdict::{Details, Status};
-
-/// How often a transition is judged before its run counts as too busy.
-const ATTEMPTS: usize = 20;
 
 /// What became of a proposed transition.
 #[derive(Clone, Debug)]
@@ -32,46 +29,6 @@ impl Transitioned {
     pub(super) fn of(status: Status, details: Details, written: Option<State>, initial: Option<State>) -> Transitioned {
         let wrote = written.is_some();
         Transitioned { status, state: written.or(initial), details, wrote }
-    }
-}
-
-/// One try of a transition.
-pub(super) enum Attempt<T> {
-    /// Committed, or there was nothing to commit.
-    Done(T),
-    /// Somebody else was faster.
-    Lost(Conflict),
-}
-
-/// Tries until an attempt is not lost. An attempt gets the run as the lost one before it left it, if that was in the way.
-pub(super) async fn until_done<R: Record, T, F>(
-    mut attempt: impl FnMut(Option<Versioned<R>>) -> F,
-) -> Result<T, OpError>
-where
-    F: Future<Output = Result<Attempt<T>, OpError>> + Send,
-{
-    let mut seen = None;
-    for _ in 0..ATTEMPTS {
-        match attempt(seen.take()).await? {
-            Attempt::Done(done) => return Ok(done),
-            Attempt::Lost(Conflict { table, row: Some(row), .. }) if table == R::TABLE => {
-                seen = Some(Versioned::from_row(row)?);
-            }
-            Attempt::Lost(_) => {}
-        }
-    }
-    Err(OpError::Storage(Error::Unavailable("the run changes its state too often".into())))
-}
-
-/// Commits a batch unless it is empty.
-pub(super) async fn commit<T>(store: &Store, batch: Batch, done: T) -> Result<Attempt<T>, OpError> {
-    if batch.ops.is_empty() {
-        return Ok(Attempt::Done(done));
-    }
-    match store.commit(batch).await? {
-        Outcome::Conflict(conflict) => Ok(Attempt::Lost(conflict)),
-        Outcome::Committed { .. } | Outcome::Repeated(_) => Ok(Attempt::Done(done)),
-        Outcome::Failed(error) => Err(error.into()),
     }
 }
 

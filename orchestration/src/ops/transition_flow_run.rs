@@ -1,13 +1,12 @@
 //! Transitions of flow runs.
 
 use mintaka_core::records::{Deployment, FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
-use mintaka_core::{Batch, Filter, Key, Store, Versioned};
+use mintaka_core::{Batch, Filter, Key, Store};
 use uuid::Uuid;
 
 use super::flow_run_event;
-use super::transition::{
-    Attempt, Transitioned, commit, difference, moment, result_artifact, state_of_flow_run, until_done,
-};
+use super::optimistic::{Decision, Lost, optimistic};
+use super::transition::{Transitioned, difference, moment, result_artifact, state_of_flow_run};
 use super::transition_task_run::force_task_run;
 use crate::caller::Caller;
 use crate::error::OpError;
@@ -28,18 +27,19 @@ pub async fn set_flow_run_state(
     policy: FlowPolicy,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    until_done(|seen| attempt(store, id, seen, want.clone(), policy, by)).await
+    optimistic(store, "the run", |lost| attempt(store, id, lost, want.clone(), policy, by)).await
 }
 
 async fn attempt(
     store: &Store,
     id: Uuid,
-    seen: Option<Versioned<FlowRun>>,
+    lost: Option<Lost>,
     want: Proposed,
     policy: FlowPolicy,
     by: &Caller,
-) -> Result<Attempt<Transitioned>, OpError> {
-    let seen = match seen.filter(|run| run.id == id) {
+) -> Result<Decision<Transitioned>, OpError> {
+    let current = lost.map(Lost::current::<FlowRun>).transpose()?.flatten();
+    let seen = match current.filter(|run| run.id == id) {
         Some(seen) => seen,
         None => store
             .get::<FlowRun>(id)
@@ -69,7 +69,7 @@ async fn attempt(
     }
     batch = batch.update::<FlowRun>(Key::id(id), change);
     let answer = Transitioned::of(verdict.status, verdict.details, verdict.state, initial);
-    commit(store, batch, answer).await
+    Ok(Decision::unless_empty(batch, answer))
 }
 
 /// Adds to a batch all that a judged transition of a flow run writes, but for the row of the run itself.

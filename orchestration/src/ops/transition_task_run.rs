@@ -6,10 +6,8 @@ use mintaka_core::records::{
 use mintaka_core::{Batch, Cmp, Direction, Filter, Key, Query, Store, Time, Versioned};
 use uuid::Uuid;
 
-use super::transition::{
-    Attempt, Transitioned, commit, difference, moment, result_artifact, state_of_flow_run, state_of_task_run,
-    until_done,
-};
+use super::optimistic::{Decision, Lost, optimistic};
+use super::transition::{Transitioned, difference, moment, result_artifact, state_of_flow_run, state_of_task_run};
 use crate::caller::Caller;
 use crate::error::OpError;
 use crate::rules::{Case, Effect, Need, TaskAround, TaskPolicy, Verdict, judge, needs};
@@ -27,18 +25,19 @@ pub async fn set_task_run_state(
     force: bool,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    until_done(|seen| attempt(store, id, seen, want.clone(), force, by)).await
+    optimistic(store, "the run", |lost| attempt(store, id, lost, want.clone(), force, by)).await
 }
 
 async fn attempt(
     store: &Store,
     id: Uuid,
-    seen: Option<Versioned<TaskRun>>,
+    lost: Option<Lost>,
     want: Proposed,
     force: bool,
     by: &Caller,
-) -> Result<Attempt<Transitioned>, OpError> {
-    let seen = match seen.filter(|run| run.id == id) {
+) -> Result<Decision<Transitioned>, OpError> {
+    let current = lost.map(Lost::current::<TaskRun>).transpose()?.flatten();
+    let seen = match current.filter(|run| run.id == id) {
         Some(seen) => seen,
         None => store
             .get::<TaskRun>(id)
@@ -49,7 +48,7 @@ async fn attempt(
     let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, force, by).await?;
     let batch = judged.write(store, Batch::new());
     let (answer, batch) = judged.update(seen, initial, batch, store.now());
-    commit(store, batch, answer).await
+    Ok(Decision::unless_empty(batch, answer))
 }
 
 /// A judged transition of a task run, and what its rules looked at.

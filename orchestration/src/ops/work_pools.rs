@@ -7,14 +7,12 @@ use uuid::Uuid;
 
 use super::events::NewEvent;
 use super::lifecycle_events::{Happened, pool_event, pool_updated, queue_event, tell};
+use super::optimistic::{Decision, optimistic};
 use super::status_events::pool_status;
 use super::work_queues::{NewQueue, detach_queue};
 use super::{Edited, edit_telling, sweep};
 use crate::caller::ClientLine;
 use crate::error::OpError;
-
-/// How often a pool is read again because somebody else changed it.
-const ATTEMPTS: usize = 50;
 
 /// The pool of queues that were made without one.
 pub const DEFAULT_AGENT_POOL: &str = "default-agent-pool";
@@ -220,17 +218,15 @@ pub async fn delete_pool(store: &Store, id: Uuid, line: ClientLine) -> Result<bo
 /// Deletes the row of a pool, and tells that it and its queues are gone; the ids of the queues, or `None` if there was
 /// no pool. The pool's version guards them: who adds a queue changes the pool.
 async fn delete_pool_row(store: &Store, id: Uuid, line: ClientLine) -> Result<Option<Vec<Uuid>>, Error> {
-    for _ in 0..ATTEMPTS {
-        let Some(pool) = store.get::<WorkPool>(id).await? else { return Ok(None) };
+    optimistic(store, "the work pool", |_| async move {
+        let Some(pool) = store.get::<WorkPool>(id).await? else { return Ok(Decision::Answer(None)) };
         let queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, id)).await?;
         let told = queues.iter().map(|queue| queue_event(store, Happened::Deleted, queue, &pool));
         let told = told.chain([pool_event(store, Happened::Deleted, &pool)]);
         let batch = tell(Batch::new().version(&pool).delete::<WorkPool>(Key::id(id)), line, told);
-        if let Outcome::Committed { .. } = store.commit(batch).await? {
-            return Ok(Some(queues.iter().map(|queue| queue.id).collect()));
-        }
-    }
-    Err(Error::Unavailable("the work pool is being changed too often".into()))
+        Ok(Decision::Commit(batch, Some(queues.iter().map(|queue| queue.id).collect())))
+    })
+    .await
 }
 
 /// Deletes a worker; false if there was none of that name.

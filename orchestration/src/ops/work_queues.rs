@@ -4,19 +4,16 @@ use mintaka_core::records::{
     Agent, Deployment, FlowRun, WorkPool, WorkQueue, WorkStatus, agent, deployment, flow_run, work_pool, work_queue,
 };
 use mintaka_core::{
-    Batch, Change, Col, Direction, Error, Filter, Json, Key, Outcome, Part, Query, Record, Store, Time, Value,
-    Versioned,
+    Batch, Change, Col, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Time, Value, Versioned,
 };
 use uuid::Uuid;
 
 use super::lifecycle_events::{Happened, changed, queue_event, queue_updated, tell};
+use super::optimistic::{Decision, Lost, optimistic};
 use super::status_events::queue_status;
 use super::sweep;
 use crate::caller::ClientLine;
 use crate::error::OpError;
-
-/// How often queues of one pool are read again because somebody else changed them.
-const ATTEMPTS: usize = 50;
 
 /// How long after a poll a queue or a deployment counts as polled, in seconds (wire: status rules).
 pub const POLLED_WITHIN: f64 = 60.0;
@@ -98,11 +95,23 @@ pub async fn create_queue(
     new: NewQueue,
     line: ClientLine,
 ) -> Result<Option<WorkQueue>, Error> {
-    for _ in 0..ATTEMPTS {
-        let Some(seen) = store.get::<WorkPool>(pool).await? else { return Ok(None) };
+    let new = &new;
+    optimistic(store, "the work pool", |lost: Option<Lost>| async move {
+        // As it is stored, the name is that of another queue.
+        if lost.as_ref().is_some_and(Lost::is_collision) {
+            return Ok(Decision::Answer(None));
+        }
+        let current = lost.map(Lost::current::<WorkPool>).transpose()?.flatten();
+        let seen = match current {
+            Some(seen) => seen,
+            None => match store.get::<WorkPool>(pool).await? {
+                Some(seen) => seen,
+                None => return Ok(Decision::Answer(None)),
+            },
+        };
         let queues = queues_of(store, pool).await?;
         if queues.iter().any(|queue| queue.name == new.name) {
-            return Ok(None);
+            return Ok(Decision::Answer(None));
         }
         let id = store.new_id();
         let now = store.now();
@@ -115,14 +124,9 @@ pub async fn create_queue(
         }
         let row = new.clone().row(id, pool, priority, now);
         let batch = tell(batch.insert(row.clone()), line, [queue_event(store, Happened::Created, &row, &seen)]);
-        match store.commit(batch).await? {
-            Outcome::Committed { .. } => return Ok(Some(row)),
-            // As it is stored, the name is that of another queue.
-            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => return Ok(None),
-            _ => {}
-        }
-    }
-    Err(Error::Unavailable("the queues of the work pool are being changed too often".into()))
+        Ok(Decision::Commit(batch, Some(row)))
+    })
+    .await
 }
 
 /// The queue of that name, made if it is missing, with this priority or the first free one.
@@ -229,15 +233,18 @@ pub async fn update_queue(
     shift: bool,
     line: ClientLine,
 ) -> Result<QueueEdited, Error> {
-    for _ in 0..ATTEMPTS {
-        let Some(seen) = store.get::<WorkQueue>(id).await? else { return Ok(QueueEdited::Missing) };
+    optimistic(store, "the work queue", |lost: Option<Lost>| async move {
+        if lost.as_ref().is_some_and(Lost::is_collision) {
+            return Ok(Decision::Answer(QueueEdited::Taken));
+        }
+        let Some(seen) = store.get::<WorkQueue>(id).await? else { return Ok(Decision::Answer(QueueEdited::Missing)) };
         let now = store.now();
         let mut change = edit.change(&seen, now);
         let mut batch = Batch::new().version(&seen);
         match edit.priority {
             Some(priority) if shift => {
                 let Some(pool) = store.get::<WorkPool>(seen.work_pool_id).await? else {
-                    return Ok(QueueEdited::Missing);
+                    return Ok(Decision::Answer(QueueEdited::Missing));
                 };
                 let queues = queues_of(store, seen.work_pool_id).await?;
                 let others: Vec<(Uuid, i64)> =
@@ -260,15 +267,9 @@ pub async fn update_queue(
         if after.status != seen.status {
             batch = queue_status(store, &after, after.status, now).await?.add_to(batch, now);
         }
-        match store.commit(batch.update::<WorkQueue>(Key::id(id), change)).await? {
-            Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
-                return Ok(QueueEdited::Taken);
-            }
-            Outcome::Conflict(_) => {}
-            _ => return Ok(QueueEdited::Done),
-        }
-    }
-    Err(Error::Unavailable("the queues of the work pool are being changed too often".into()))
+        Ok(Decision::Commit(batch.update::<WorkQueue>(Key::id(id), change), QueueEdited::Done))
+    })
+    .await
 }
 
 /// Deletes a queue; runs and deployments keep its name as text. False if there was none.

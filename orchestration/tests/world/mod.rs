@@ -2,13 +2,18 @@
 #![allow(dead_code)] // each test file uses its part
 #![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{
     Deployment, DeploymentSchedule, Flow, FlowRun, FlowRunState, PollStatus, StateType, WorkPool, WorkQueue, flow_run,
 };
-use mintaka_core::{Batch, Direction, Filter, Json, ManualClock, Outcome, Query, Record, Store, Tags, Time};
+use mintaka_core::{
+    Backend, Batch, Batches, Direction, Error, Filter, Json, Layer, ManualClock, Outcome, Query, Record, Store, Tags,
+    Time,
+};
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
 use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue};
@@ -24,17 +29,49 @@ pub fn at(text: &str) -> Time {
     Time::parse(text).unwrap_or_else(|| panic!("{text} is no time"))
 }
 
+/// A store in which others are at work too.
+pub struct Busy {
+    inner: MemoryStore,
+    /// What somebody else does between the reads before the next commit and that commit.
+    meanwhile: Mutex<Option<Batch>>,
+    /// How long a commit takes.
+    pause: Duration,
+}
+
+#[async_trait]
+impl Layer for Busy {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
+    }
+    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(batch) = meanwhile {
+            let outcomes = self.inner.commit(vec![batch].into()).await?;
+            assert!(matches!(outcomes[..], [Outcome::Committed { .. }]), "{outcomes:?}");
+        }
+        tokio::time::sleep(self.pause).await;
+        self.inner.commit(batches).await
+    }
+}
+
 pub struct World {
     pub store: Store,
+    backend: Arc<Busy>,
     pub clock: ManualClock,
     pub flow: Uuid,
 }
 
 pub async fn world() -> World {
+    world_with_pause(Duration::ZERO).await
+}
+
+/// A world in which each commit takes so long.
+pub async fn world_with_pause(pause: Duration) -> World {
     let clock = ManualClock::at(at(START));
-    let backend = Arc::new(MemoryStore::with_clock(Arc::new(clock.clone())));
-    let store = Store::with_clock(backend, Arc::new(clock.clone()));
-    let world = World { store, clock, flow: Uuid::new_v4() };
+    let inner = MemoryStore::with_clock(Arc::new(clock.clone()));
+    let backend = Arc::new(Busy { inner, meanwhile: Mutex::default(), pause });
+    let store = Store::with_clock(backend.clone(), Arc::new(clock.clone()));
+    let world = World { store, backend, clock, flow: Uuid::new_v4() };
     let now = world.now();
     let flow = Flow {
         id: world.flow,
@@ -55,6 +92,11 @@ impl World {
 
     pub fn pass(&self, seconds: f64) {
         self.clock.advance_seconds(seconds);
+    }
+
+    /// Somebody else does this after the next operation has read, and before it commits.
+    pub fn meanwhile(&self, batch: Batch) {
+        *self.backend.meanwhile.lock().unwrap() = Some(batch);
     }
 
     pub async fn insert<R: Record>(&self, record: R) {

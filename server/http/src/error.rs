@@ -147,6 +147,8 @@ impl From<OpError> for ApiError {
             OpError::NotFound(text) => ApiError::detail(StatusCode::NOT_FOUND, text),
             OpError::Conflict(text) => ApiError::conflict(text),
             OpError::Invalid(text) => ApiError::unprocessable(text),
+            OpError::Refused(text) => ApiError::detail(StatusCode::BAD_REQUEST, text),
+            OpError::Forbidden(text) => ApiError::detail(StatusCode::FORBIDDEN, text),
             OpError::Storage(error) => error.into(),
         }
     }

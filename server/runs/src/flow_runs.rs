@@ -2,16 +2,16 @@
 
 use mintaka_api_filters::wire::{JsonObject, Labels, Plain};
 use mintaka_api_filters::{Filters, FlowRunView, flow_run_in, flow_run_view, flow_run_views};
-use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
-use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
+use mintaka_core::records::{FlowRun, flow_run};
+use mintaka_core::{Change, Col, Direction, Json, Tags};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, check_parameters, list,
     number_of, read, sort,
 };
+use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, add_labels, update_flow_run};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
 use mintaka_orchestration::ops::work_queues::queue_named;
-use mintaka_orchestration::ops::{self, Edited, NewFlowRun, edit};
-use mintaka_orchestration::parameters::{JobVariables, Required};
+use mintaka_orchestration::ops::{self, Edited, NewFlowRun};
 use mintaka_orchestration::{FlowRunPolicy, Proposed, random_name};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
@@ -255,26 +255,17 @@ impl FlowRuns {
         if let Some(parameters) = &body.parameters {
             check_parameters(&self.ctx, &client, &parameters.0)?;
         }
-        if let MaybeUndefined::Value(variables) = &body.job_variables {
-            self.check_job_variables(id.0, variables).await?;
-        }
-        let change = self.change_of(body.0);
-        let decide = |_: &Versioned<FlowRun>| Ok::<_, ApiError>(change.clone());
-        done(edit::<FlowRun, ApiError>(&self.ctx.store, Key::id(id.0), decide).await?, || ApiError::not_found(WHAT))
+        update_flow_run(&self.ctx.store, id.0, &edit_of(body.0)).await?;
+        Ok(NoContent)
     }
 
     /// Adds labels to those of a flow run.
     #[oai(path = "/:id/labels", method = "patch", operation_id = "update_flow_run_labels")]
     async fn update_flow_run_labels(&self, id: Path<Uuid>, body: Input<Labels>) -> Result<NoContent, ApiError> {
-        let now = self.ctx.store.now();
-        let decide = |seen: &Versioned<FlowRun>| {
-            let mut labels = seen.labels.value().as_object().cloned().unwrap_or_default();
-            labels.extend(body.0.0.clone());
-            let merged = Json::from(Labels(labels));
-            Ok::<_, ApiError>(Change::default().set(flow_run::labels, merged).set(flow_run::updated, now))
-        };
-        let unknown = || ApiError::message(StatusCode::NOT_FOUND, format!("Flow run with id {} not found", id.0));
-        done(edit::<FlowRun, ApiError>(&self.ctx.store, Key::id(id.0), decide).await?, unknown)
+        match add_labels(&self.ctx.store, id.0, &body.0.0).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::message(StatusCode::NOT_FOUND, format!("Flow run with id {} not found", id.0))),
+        }
     }
 
     /// Deletes a flow run with its states, inputs, task runs and logs.
@@ -302,66 +293,38 @@ pub(crate) fn named(name: Option<String>) -> String {
     name.filter(|name| !name.is_empty()).unwrap_or_else(random_name)
 }
 
-impl FlowRuns {
-    fn change_of(&self, body: FlowRunUpdate) -> Change {
-        let mut change = Change::default().set(flow_run::updated, self.ctx.store.now());
-        match body.name {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null => change = change.set(flow_run::name, named(None)),
-            MaybeUndefined::Value(name) => change = change.set(flow_run::name, named(Some(name))),
-        }
-        let texts =
-            [(flow_run::flow_version, body.flow_version), (flow_run::infrastructure_pid, body.infrastructure_pid)];
-        for (column, text) in texts {
-            match text {
-                MaybeUndefined::Undefined => {}
-                MaybeUndefined::Null => change = change.set(column, None::<String>),
-                MaybeUndefined::Value(text) => change = change.set(column, text),
-            }
-        }
-        if let Some(parameters) = body.parameters {
-            change = change.set(flow_run::parameters, Json::from(parameters));
-        }
-        if let Some(policy) = body.empirical_policy {
-            change = change.set(flow_run::empirical_policy, Json::of(&policy.0));
-        }
-        if let Some(tags) = body.tags {
-            change = change.set(flow_run::tags, Tags(tags));
-        }
-        match body.job_variables {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null => change = change.set(flow_run::job_variables, None::<Json>),
-            MaybeUndefined::Value(variables) => change = change.set(flow_run::job_variables, Json::from(variables)),
-        }
-        change
+/// What a body says, as the operation takes it.
+fn edit_of(body: FlowRunUpdate) -> FlowRunEdit {
+    let mut change = Change::default();
+    match body.name {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => change = change.set(flow_run::name, named(None)),
+        MaybeUndefined::Value(name) => change = change.set(flow_run::name, named(Some(name))),
     }
-
-    /// wire: job variables change only while the run is scheduled, and must fit the template of its deployment's pool.
-    async fn check_job_variables(&self, id: Uuid, variables: &JsonObject) -> Result<(), ApiError> {
-        let refuse = |why: String| Err(ApiError::detail(StatusCode::BAD_REQUEST, why));
-        let store = &self.ctx.store;
-        let run = read::<FlowRun>(&self.ctx, id, WHAT).await?;
-        match run.state_type {
-            None => return refuse("Flow run state is required to update job variables but none exists".into()),
-            Some(StateType::Scheduled) => {}
-            Some(other) => {
-                return refuse(format!("Job variables for a flow run in state {other} cannot be updated"));
-            }
+    let texts = [(flow_run::flow_version, body.flow_version), (flow_run::infrastructure_pid, body.infrastructure_pid)];
+    for (column, text) in texts {
+        match text {
+            MaybeUndefined::Undefined => {}
+            MaybeUndefined::Null => change = change.set(column, None::<String>),
+            MaybeUndefined::Value(text) => change = change.set(column, text),
         }
-        let deployment = match run.deployment_id {
-            Some(id) => store.get::<Deployment>(id).await?,
-            None => None,
-        };
-        let Some(deployment) = deployment else {
-            return refuse("A deployment for the flow run could not be found".into());
-        };
-        let Some(queue_id) = deployment.work_queue_id else { return Ok(()) };
-        let Some(queue) = store.get::<WorkQueue>(queue_id).await? else { return Ok(()) };
-        let Some(pool) = store.get::<WorkPool>(queue.work_pool_id).await? else { return Ok(()) };
-        let Some(template) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(()) };
-        let layers = [&deployment.infra_overrides.value(), &serde_json::Value::Object(variables.0.clone())];
-        template
-            .check(&layers, Required::Enforced)
-            .map_err(|why| ApiError::unprocessable(format!("Error updating flow run: {why}")))
     }
+    if let Some(parameters) = body.parameters {
+        change = change.set(flow_run::parameters, Json::from(parameters));
+    }
+    if let Some(policy) = body.empirical_policy {
+        change = change.set(flow_run::empirical_policy, Json::of(&policy.0));
+    }
+    if let Some(tags) = body.tags {
+        change = change.set(flow_run::tags, Tags(tags));
+    }
+    let job_variables = match body.job_variables {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => {
+            change = change.set(flow_run::job_variables, None::<Json>);
+            None
+        }
+        MaybeUndefined::Value(variables) => Some(serde_json::Value::Object(variables.0)),
+    };
+    FlowRunEdit { change, job_variables }
 }

@@ -3,8 +3,10 @@
 use mintaka_api_filters::wire::{JsonObject, Labels};
 use mintaka_core::records::deployment;
 use mintaka_core::{Change, Col, Json, Tags, Value as Stored};
-use mintaka_http::{ApiError, Client, Ctx, check_parameters};
+use mintaka_http::{ApiError, Client, Ctx, check_characters, check_parameters};
 use mintaka_orchestration::caller::{Caller, ClientLine};
+use mintaka_orchestration::ops::parameters_edit::ParametersEdit;
+use mintaka_orchestration::ops::placement::Placement;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
@@ -154,6 +156,30 @@ impl DeploymentMembers {
     /// Job variables under either name.
     pub(crate) fn job_variables(&self) -> Option<JsonObject> {
         sent(&self.job_variables).or_else(|| sent(&self.infra_overrides)).map(Option::unwrap_or_default)
+    }
+
+    /// Where its runs wait.
+    ///
+    /// # Errors
+    /// 422 for a queue of a name that none can have.
+    pub(crate) fn placement(&self) -> Result<Placement, ApiError> {
+        let queue = sent(&self.work_queue_name).flatten().filter(|name| !name.is_empty());
+        check_characters("work_queue_name", queue.as_deref().unwrap_or_default())?;
+        Ok(Placement {
+            pool: sent(&self.work_pool_name).flatten(),
+            queue,
+            job_variables: self.job_variables().map(|sent| Value::Object(sent.0)),
+        })
+    }
+
+    /// What is said about parameters.
+    pub(crate) fn parameters_edit(&self) -> ParametersEdit {
+        let object = |member: &MaybeUndefined<JsonObject>| sent(member).flatten().map(|sent| Value::Object(sent.0));
+        ParametersEdit {
+            given: object(&self.parameters),
+            enforce: sent(&self.enforce_parameter_schema).flatten(),
+            schema: object(&self.parameter_openapi_schema),
+        }
     }
 
     /// Whether it is paused, under either name.

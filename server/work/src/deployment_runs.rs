@@ -2,14 +2,13 @@
 
 use mintaka_api_filters::wire::{JsonObject, Labels, Plain};
 use mintaka_api_filters::{FlowRunView, flow_run_view, flow_run_views};
-use mintaka_core::records::{Deployment, FlowRun};
+use mintaka_core::records::FlowRun;
 use mintaka_core::{Json, Time};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Duration, Input, Out, Raw, When, check_characters, check_parameters, read,
     refuse_past,
 };
-use mintaka_orchestration::ops;
-use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted};
+use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted, create_run_of};
 use mintaka_orchestration::ops::due_runs::{Polled, due_runs_of_deployments, mark_polled};
 use mintaka_orchestration::ops::schedule_runs::{Window, schedule_deployment_runs};
 use mintaka_orchestration::{FlowRunPolicy, OpError, Proposed};
@@ -172,11 +171,9 @@ impl DeploymentRunsApi {
         body: Input<DeploymentFlowRunCreate>,
     ) -> Result<Created<FlowRunView>, ApiError> {
         let ctx = &self.ctx;
-        let deployment = read::<Deployment>(ctx, id.0, "Deployment").await?;
-        let source = Source::of(&ctx.store, deployment.record).await?;
+        let source = Source::read(&ctx.store, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
         let wanted = body.0.wanted(ctx, &client)?;
-        let new = source.run(&ctx.store, wanted, client.by.line).await.map_err(answered)?;
-        let made = ops::create_flow_run(&ctx.store, new, &client.by).await?;
+        let made = create_run_of(&ctx.store, &source, wanted, &client.by).await.map_err(answered)?;
         let seen = read::<FlowRun>(ctx, made.run.id, "Flow run").await?;
         Ok(Created { new: made.created, value: flow_run_view(ctx, seen).await? })
     }
@@ -194,16 +191,11 @@ impl DeploymentRunsApi {
             let text = format!("Cannot create more than {MAX_BULK} flow runs at once.");
             return Err(ApiError::detail(StatusCode::BAD_REQUEST, text));
         }
-        let deployment = read::<Deployment>(ctx, id.0, "Deployment").await?;
-        let source = Source::of(&ctx.store, deployment.record).await?;
+        let source = Source::read(&ctx.store, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
         let wanted: Vec<Wanted> = body.0.into_iter().map(|one| one.wanted(ctx, &client)).collect::<Result<_, _>>()?;
         let mut results = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let made = match source.run(&ctx.store, one, client.by.line).await {
-                Ok(new) => ops::create_flow_run(&ctx.store, new, &client.by).await.map_err(Refused::from),
-                Err(refused) => Err(refused),
-            };
-            let (flow_run_id, error) = match made {
+            let (flow_run_id, error) = match create_run_of(&ctx.store, &source, one, &client.by).await {
                 Ok(made) => (Some(made.run.id), None),
                 Err(Refused::Op(OpError::Storage(error))) => return Err(error.into()),
                 Err(refused) => (None, Some(refused.to_string())),

@@ -1,13 +1,10 @@
 //! `/deployments/`: making a deployment, or changing the one of its flow and name.
 
-use mintaka_core::records::{BlockDocument, deployment};
-use mintaka_core::{Change, Json};
-use mintaka_http::{ApiError, Client, Created, Ctx, Input, check_characters};
-use mintaka_orchestration::caller::ClientLine;
-use mintaka_orchestration::ops::deployment_run::known_blocks;
-use mintaka_orchestration::ops::deployments::{Upsert, resolve_queue, upsert_deployment};
-use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
-use mintaka_orchestration::parameters::{Invalid, JobVariables, Nulls, Required, check};
+use mintaka_core::Json;
+use mintaka_core::records::deployment;
+use mintaka_http::{ApiError, Client, Created, Ctx, Input};
+use mintaka_orchestration::ops::deployments::{Upsert, upsert_deployment};
+use mintaka_orchestration::parameters::{Nulls, Required, check};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
@@ -16,7 +13,7 @@ use uuid::Uuid;
 use crate::deployment_body::DeploymentMembers;
 use crate::deployment_view::{DeploymentView, deployment_view};
 use crate::named_schedules::made_schedules;
-use crate::names::{no_pool, sent};
+use crate::names::sent;
 
 /// A deployment to make, or to change if its flow has one of that name.
 #[derive(Debug, Object)]
@@ -49,10 +46,8 @@ impl DeploymentsRoot {
         members.checked(ctx, &client)?;
         check_own_parameters(&members)?;
         let schedules = made_schedules(&members, ctx.store.now())?;
-        self.check_job_variables(&members).await?;
         let line = members.line(client.by);
-        let change = with_queue(ctx, members.change(), &members, line).await?;
-        self.check_blocks(&members).await?;
+        let change = members.change();
         // wire: absent parameters count as sent and empty.
         let change =
             if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
@@ -60,45 +55,13 @@ impl DeploymentsRoot {
             flow_id: body.flow_id,
             name: body.name,
             sent: change,
+            placement: members.placement()?,
             labels: sent(&members.labels).flatten().unwrap_or_default().0,
             schedules,
             line,
         };
         let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
         Ok(Created { new, value: deployment_view(ctx, &client, record).await? })
-    }
-}
-
-impl DeploymentsRoot {
-    async fn check_job_variables(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
-        let store = &self.ctx.store;
-        let Some(name) = sent(&members.work_pool_name).flatten().filter(|name| name != DEFAULT_AGENT_POOL) else {
-            return Ok(());
-        };
-        let pool = pool_named(store, &name).await?.ok_or_else(|| no_pool(&name))?;
-        let Some(sent) = members.job_variables().filter(|sent| !sent.0.is_empty()) else { return Ok(()) };
-        let Some(variables) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(()) };
-        known_blocks(store, &variables).await?;
-        variables.check(&[&Value::Object(sent.0)], Required::Ignored).map_err(|invalid| match invalid {
-            Invalid::Values(why) => ApiError::unprocessable(format!("Error creating deployment: {why}")),
-            other => ApiError::unprocessable(other.to_string()),
-        })
-    }
-
-    async fn check_blocks(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
-        for (kind, id) in
-            [("infrastructure", &members.infrastructure_document_id), ("storage", &members.storage_document_id)]
-        {
-            let Some(id) = sent(id).flatten() else { continue };
-            if self.ctx.store.get::<BlockDocument>(id).await?.is_none() {
-                return Err(ApiError::conflict(format!(
-                    "Error creating deployment. Could not find {kind} block with id: {id}. This usually occurs when \
-                     applying a deployment specification that was built against a different Prefect database / \
-                     workspace."
-                )));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -111,23 +74,4 @@ fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
     let schema = Value::Object(schema.0.clone());
     check(&Value::Object(parameters.0), &schema, Required::Ignored, Nulls::AsWritten)
         .map_err(|invalid| ApiError::member("parameters", invalid.to_string()))
-}
-
-/// A change with the queue that the body names, which is made if it is missing.
-pub(crate) async fn with_queue(
-    ctx: &Ctx,
-    change: Change,
-    members: &DeploymentMembers,
-    line: ClientLine,
-) -> Result<Change, ApiError> {
-    let (pool, queue) = (sent(&members.work_pool_name).flatten(), sent(&members.work_queue_name).flatten());
-    let queue = queue.filter(|name| !name.is_empty());
-    check_characters("work_queue_name", queue.as_deref().unwrap_or_default())?;
-    let found = resolve_queue(&ctx.store, pool.as_deref(), queue.as_deref(), line).await?;
-    Ok(match found {
-        Some(found) => change
-            .set(deployment::work_queue_id, found.id)
-            .set(deployment::work_queue_name, queue.unwrap_or(found.name)),
-        None => change,
-    })
 }

@@ -3,19 +3,16 @@
 use mintaka_api_filters::{DeploymentFilter, Filters};
 use mintaka_core::records::WorkQueue;
 use mintaka_core::records::{Deployment, deployment, deployment_schedule};
-use mintaka_core::{Change, Direction, Filter, Json};
+use mintaka_core::{Change, Direction, Filter};
 use mintaka_http::{
     ApiError, Client, Ctx, Exact, Input, NoContent, Out, Page, PageNumber, Paginated, Raw, View, list, number_of, read,
     sort,
 };
-use mintaka_orchestration::ops::deployment_run::NO_SCHEMA;
 use mintaka_orchestration::ops::deployments::{
-    DeploymentEdit, ScheduleEdit, delete_deployment, deployment_named, edit_deployment, variables_for,
+    DeploymentEdit, ScheduleEdit, delete_deployment, deployment_named, edit_deployment,
 };
 use mintaka_orchestration::ops::due_runs::QueueFilter;
 use mintaka_orchestration::ops::schedule_runs::{Cause, delete_scheduled_runs};
-use mintaka_orchestration::ops::work_pools::pool_named;
-use mintaka_orchestration::parameters::{Invalid, JobVariables, Nulls, Required, check, hydrate};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -25,10 +22,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::deployment_body::DeploymentMembers;
-use crate::deployment_upsert::with_queue;
 use crate::deployment_view::{DeploymentView, deployment_view, deployment_views};
 use crate::named_schedules::{edited_schedules, several};
-use crate::names::{no_pool, sent};
 
 sort! {
     /// Orders of deployments.
@@ -170,14 +165,12 @@ impl DeploymentsApi {
         body: Input<DeploymentUpdate>,
     ) -> Result<NoContent, ApiError> {
         let members = body.0.members;
-        let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| none())?;
+        read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| none())?;
         members.checked(&self.ctx, &client)?;
         if matches!(members.schedules, MaybeUndefined::Null) && !client.is_v2() {
             return Err(ApiError::member("schedules", "Input should be a valid list"));
         }
-        self.check_job_variables(&members).await?;
-        let change = self.checked_parameters(&seen, members.change(), &members).await?;
-        let mut change = with_queue(&self.ctx, change, &members, client.by.line).await?;
+        let mut change = members.change();
         // wire: the 3.x line detaches the pool with null, the 2.x line ignores it.
         if matches!(members.work_pool_name, MaybeUndefined::Null) && !client.is_v2() {
             let nobody = |queue: &MaybeUndefined<String>| !matches!(queue, MaybeUndefined::Value(_));
@@ -187,9 +180,11 @@ impl DeploymentsApi {
                     .set(deployment::work_queue_name, None::<String>);
             }
         }
-        edit_deployment::<ApiError>(&self.ctx.store, id.0, |seen, existing| {
-            let schedules = edited_schedules(seen, existing, &members, &client, self.ctx.store.now())?;
-            Ok(DeploymentEdit { change: change.clone(), schedules, told: !client.is_v2() })
+        let store = &self.ctx.store;
+        let (placement, parameters) = (members.placement()?, Some(members.parameters_edit()));
+        let edit = DeploymentEdit { change, placement, parameters, told: !client.is_v2(), line: client.by.line };
+        edit_deployment::<ApiError>(store, id.0, &edit, |seen, existing| {
+            edited_schedules(seen, existing, &members, &client, store.now())
         })
         .await?
         .ok_or_else(none)?;
@@ -265,17 +260,14 @@ impl DeploymentsApi {
     /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
     async fn set_paused(&self, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
         let store = &self.ctx.store;
-        edit_deployment::<ApiError>(store, id, |_, existing| {
-            let schedules = match (with_schedule, existing) {
-                (true, [one]) => {
-                    let change = Change::default().set(deployment_schedule::active, !paused);
-                    vec![ScheduleEdit::Change(one.id, change)]
-                }
-                (true, [_, _, ..]) => return Err(several(id)),
-                _ => Vec::new(),
-            };
-            let change = Change::default().set(deployment::paused, paused);
-            Ok(DeploymentEdit { change, schedules, told: false })
+        let edit = DeploymentEdit::of(Change::default().set(deployment::paused, paused), client.by.line);
+        edit_deployment::<ApiError>(store, id, &edit, |_, existing| match (with_schedule, existing) {
+            (true, [one]) => {
+                let change = Change::default().set(deployment_schedule::active, !paused);
+                Ok(vec![ScheduleEdit::Change(one.id, change)])
+            }
+            (true, [_, _, ..]) => Err(several(id)),
+            _ => Ok(Vec::new()),
         })
         .await?
         .ok_or_else(|| ApiError::not_found("Deployment"))?;
@@ -283,56 +275,5 @@ impl DeploymentsApi {
             delete_scheduled_runs(store, id, Cause::Stopped).await?;
         }
         Ok(Raw::ok(Value::Null))
-    }
-
-    /// Checks sent job variables by themselves, only if a pool is sent too. (wire: PATCH)
-    async fn check_job_variables(&self, members: &DeploymentMembers) -> Result<(), ApiError> {
-        let Some(name) = sent(&members.work_pool_name).flatten() else { return Ok(()) };
-        let pool = pool_named(&self.ctx.store, &name).await?.ok_or_else(|| no_pool(&name))?;
-        let (Some(sent), Some(variables)) =
-            (members.job_variables(), JobVariables::of(&pool.base_job_template.value()))
-        else {
-            return Ok(());
-        };
-        let refused = |invalid: Invalid| ApiError::conflict(format!("Error creating deployment: {invalid}"));
-        variables.check_alone(&Value::Object(sent.0)).map_err(refused)
-    }
-
-    /// A change with parameters whose stand-ins are replaced, checked if the schema is enforced, even when the request
-    /// does not mention them.
-    async fn checked_parameters(
-        &self,
-        seen: &Deployment,
-        change: Change,
-        members: &DeploymentMembers,
-    ) -> Result<Change, ApiError> {
-        let (parameters, change) = match sent(&members.parameters).flatten() {
-            Some(given) => {
-                let given = Value::Object(given.0);
-                let variables = variables_for(&self.ctx.store, &given).await?;
-                let parameters = hydrate(&given, &variables).map_err(|fault| {
-                    let text = format!("Error hydrating deployment parameters: {fault}");
-                    ApiError::detail(StatusCode::BAD_REQUEST, text)
-                })?;
-                let mut change = change;
-                change.set.retain(|(column, _)| *column != deployment::parameters);
-                let change = change.set(deployment::parameters, Json::from(parameters.clone()));
-                (parameters, change)
-            }
-            None => (seen.parameters.value(), change),
-        };
-        let enforce = sent(&members.enforce_parameter_schema).flatten().unwrap_or(seen.enforce_parameter_schema);
-        if !enforce {
-            return Ok(change);
-        }
-        let own = || seen.parameter_openapi_schema.as_ref().map(Json::value);
-        let sent = sent(&members.parameter_openapi_schema).flatten().filter(|schema| !schema.0.is_empty());
-        let schema = sent.map(|schema| Value::Object(schema.0)).or_else(own).filter(Value::is_object);
-        let Some(schema) = schema else { return Err(ApiError::conflict(NO_SCHEMA)) };
-        check(&parameters, &schema, Required::Ignored, Nulls::WithoutDefault).map_err(|invalid| match invalid {
-            Invalid::Values(why) => ApiError::conflict(format!("Error updating deployment: {why}")),
-            other => ApiError::unprocessable(other.to_string()),
-        })?;
-        Ok(change)
     }
 }

@@ -7,7 +7,7 @@ use mintaka_core::records::{Deployment, DeploymentSchedule, deployment_schedule}
 use mintaka_core::{Change, Json, Time};
 use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Problem, View, read};
 use mintaka_orchestration::ops::deployments::{
-    DeploymentEdit, NewSchedule, ScheduleEdit, edit_deployment, schedules_of,
+    DeploymentEdit, NewSchedule, ScheduleEdit, add_schedules, edit_deployment, schedules_of,
 };
 use mintaka_orchestration::ops::schedule_runs::{Cause, delete_scheduled_runs};
 use mintaka_schedule::Schedule;
@@ -234,18 +234,8 @@ impl SchedulesApi {
     ) -> Result<Created<Vec<View<DeploymentSchedule>>>, ApiError> {
         let store = &self.ctx.store;
         let new = new_schedules(&body, store.now())?;
-        let mut before = HashSet::new();
-        edit_deployment::<ApiError>(store, id.0, |_, existing| {
-            before = existing.iter().map(|schedule| schedule.id).collect();
-            let schedules = new.iter().cloned().map(ScheduleEdit::Add).collect();
-            Ok(DeploymentEdit { schedules, ..DeploymentEdit::default() })
-        })
-        .await?
-        .ok_or_else(no_deployment)?;
-        let schedules = schedules_of(store, [id.0]).await?;
-        // The list has the last first, the answer is in the order of the request.
-        let added = schedules.into_iter().rev().filter(|schedule| !before.contains(&schedule.id));
-        Ok(Created::new(added.map(View::from).collect()))
+        let added = add_schedules(store, id.0, &new).await?.ok_or_else(no_deployment)?;
+        Ok(Created::new(added.into_iter().map(View::from).collect()))
     }
 
     /// Changes a schedule.
@@ -278,11 +268,12 @@ impl SchedulesApi {
         cause: Cause,
     ) -> Result<NoContent, ApiError> {
         let store = &self.ctx.store;
-        edit_deployment::<ApiError>(store, deployment, |_, existing| {
+        let touched = DeploymentEdit::of(Change::default(), client.by.line);
+        edit_deployment::<ApiError>(store, deployment, &touched, |_, existing| {
             if !existing.iter().any(|one| one.id == schedule) {
                 return Err(no_schedule());
             }
-            Ok(DeploymentEdit { schedules: vec![edit.clone()], ..DeploymentEdit::default() })
+            Ok(vec![edit.clone()])
         })
         .await?
         .ok_or_else(no_deployment)?;

@@ -1,0 +1,90 @@
+//! Changes of a flow run besides its state.
+
+use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
+use mintaka_core::{Batch, Change, Error, Json, Key, Store};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::optimistic::{Decision, Lost, optimistic};
+use super::{Edited, edit};
+use crate::error::OpError;
+use crate::parameters::{JobVariables, Required};
+
+/// What changes of a flow run.
+#[derive(Clone, Debug, Default)]
+pub struct FlowRunEdit {
+    /// The columns that were sent; `updated` is set anyway.
+    pub change: Change,
+    /// Job variables, as an object: only of a run that is scheduled, and if they fit its deployment's pool.
+    pub job_variables: Option<Value>,
+}
+
+/// Changes a flow run.
+///
+/// # Errors
+/// [`OpError::NotFound`]; [`OpError::Refused`] for job variables of a run that is not scheduled or has no deployment;
+/// [`OpError::Invalid`] for job variables that do not fit.
+pub async fn update_flow_run(store: &Store, id: Uuid, edit: &FlowRunEdit) -> Result<(), OpError> {
+    optimistic(store, "the run", |lost: Option<Lost>| async move {
+        let current = lost.map(Lost::current::<FlowRun>).transpose()?.flatten();
+        let seen = match current {
+            Some(seen) => seen,
+            None => {
+                let missing = || OpError::NotFound("Flow run not found".into());
+                store.get::<FlowRun>(id).await?.ok_or_else(missing)?
+            }
+        };
+        let mut batch = Batch::new().version(&seen);
+        let mut change = edit.change.clone().set(flow_run::updated, store.now());
+        if let Some(sent) = &edit.job_variables {
+            batch = checked_job_variables(store, batch, &seen, sent).await?;
+            change = change.set(flow_run::job_variables, Json::from(sent.clone()));
+        }
+        Ok(Decision::Commit(batch.update::<FlowRun>(Key::id(id), change), ()))
+    })
+    .await
+}
+
+/// wire: job variables change only while the run is scheduled, and must fit the template of its deployment's pool.
+async fn checked_job_variables(store: &Store, batch: Batch, run: &FlowRun, sent: &Value) -> Result<Batch, OpError> {
+    match run.state_type {
+        None => {
+            let why = "Flow run state is required to update job variables but none exists";
+            return Err(OpError::Refused(why.into()));
+        }
+        Some(StateType::Scheduled) => {}
+        Some(other) => {
+            return Err(OpError::Refused(format!("Job variables for a flow run in state {other} cannot be updated")));
+        }
+    }
+    let deployment = match run.deployment_id {
+        Some(id) => store.get::<Deployment>(id).await?,
+        None => None,
+    };
+    let Some(deployment) = deployment else {
+        return Err(OpError::Refused("A deployment for the flow run could not be found".into()));
+    };
+    let batch = batch.version(&deployment);
+    let Some(queue_id) = deployment.work_queue_id else { return Ok(batch) };
+    let Some(queue) = store.get::<WorkQueue>(queue_id).await? else { return Ok(batch) };
+    let Some(pool) = store.get::<WorkPool>(queue.work_pool_id).await? else { return Ok(batch) };
+    let Some(template) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(batch.version(&pool)) };
+    template
+        .check(&[&deployment.infra_overrides.value(), sent], Required::Enforced)
+        .map_err(|why| OpError::Invalid(format!("Error updating flow run: {why}")))?;
+    Ok(batch.version(&pool))
+}
+
+/// Adds labels to those of a flow run; false if there is no such run.
+///
+/// # Errors
+/// What the store answers.
+pub async fn add_labels(store: &Store, id: Uuid, labels: &Map<String, Value>) -> Result<bool, Error> {
+    let edited = edit::<FlowRun, Error>(store, Key::id(id), |seen| {
+        let mut all = seen.labels.value().as_object().cloned().unwrap_or_default();
+        all.extend(labels.clone());
+        let merged = Json::from(Value::Object(all));
+        Ok(Change::default().set(flow_run::labels, merged).set(flow_run::updated, store.now()))
+    });
+    Ok(matches!(edited.await?, Edited::Done(_)))
+}

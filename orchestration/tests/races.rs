@@ -1,0 +1,203 @@
+//! What an operation relied on changes between its reads and its commit.
+#![allow(clippy::unwrap_used)] // what a test counts on may fail it
+
+mod world;
+
+use mintaka_core::records::{
+    BlockDocument, Deployment, DeploymentSchedule, FlowRun, StateType, TaskRun, WorkPool, WorkQueue, deployment,
+    flow_run, work_pool,
+};
+use mintaka_core::{Batch, Change, Json, Key};
+use mintaka_orchestration::caller::ClientLine;
+use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted, create_run_of};
+use mintaka_orchestration::ops::deployments::{DeploymentEdit, Upsert, edit_deployment, upsert_deployment};
+use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, update_flow_run};
+use mintaka_orchestration::ops::parameters_edit::ParametersEdit;
+use mintaka_orchestration::ops::placement::Placement;
+use mintaka_orchestration::ops::work_queues::queue_named;
+use mintaka_orchestration::ops::{NewFlowRun, NewTaskRun, create_flow_run, create_task_run};
+use mintaka_orchestration::{Caller, OpError, Proposed};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+use world::{World, at, world};
+
+fn by_id(id: Uuid) -> Key {
+    Key::id(id)
+}
+
+async fn edited(world: &World, id: Uuid, edit: DeploymentEdit) -> Result<(), OpError> {
+    let no_schedules = |_: &Deployment, _: &[DeploymentSchedule]| Ok(Vec::new());
+    edit_deployment::<OpError>(&world.store, id, &edit, no_schedules).await.map(|_| ())
+}
+
+fn nothing() -> DeploymentEdit {
+    DeploymentEdit::of(Change::default(), ClientLine::V3)
+}
+
+fn template(property: Value) -> Json {
+    Json::from(json!({
+        "job_configuration": {"cpu": "{{ cpu }}"},
+        "variables": {"type": "object", "properties": {"cpu": property}},
+    }))
+}
+
+#[tokio::test]
+async fn parameters_are_checked_against_the_schema_that_the_deployment_has_when_they_are_written() {
+    let world = world().await;
+    let id = world.deployment(|_| {}).await;
+    let strict = Json::from(json!({"type": "object", "properties": {"x": {"type": "integer"}}}));
+    let enforced = Change::default()
+        .set(deployment::parameter_openapi_schema, strict)
+        .set(deployment::enforce_parameter_schema, true);
+    world.meanwhile(Batch::new().update::<Deployment>(by_id(id), enforced));
+
+    let given = Some(json!({"x": "no number"}));
+    let parameters = Some(ParametersEdit { given, ..ParametersEdit::default() });
+    let refused = edited(&world, id, DeploymentEdit { parameters, ..nothing() }).await.unwrap_err();
+    assert!(matches!(refused, OpError::Conflict(_)), "{refused:?}");
+    assert_eq!(world.get::<Deployment>(id).await.parameters.value(), json!({"x": 1, "y": 1}));
+}
+
+#[tokio::test]
+async fn job_variables_of_a_run_that_starts_meanwhile_stay() {
+    let world = world().await;
+    let deployment = world.deployment(|_| {}).await;
+    let run = world.due_in(60.0, |new| new.deployment_id = Some(deployment)).await;
+    let running = Change::default().set(flow_run::state_type, StateType::Running);
+    world.meanwhile(Batch::new().update::<FlowRun>(by_id(run), running));
+
+    let edit = FlowRunEdit { job_variables: Some(json!({"cpu": 2})), ..FlowRunEdit::default() };
+    let refused = update_flow_run(&world.store, run, &edit).await.unwrap_err();
+    assert_eq!(refused, OpError::Refused("Job variables for a flow run in state RUNNING cannot be updated".into()));
+    assert_eq!(world.get::<FlowRun>(run).await.job_variables, Some(Json::object()));
+}
+
+#[tokio::test]
+async fn job_variables_fit_the_template_that_the_pool_has_when_they_are_written() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let of_pool = |d: &mut Deployment| d.work_queue_id = Some(pool.default_queue_id);
+    let deployment = world.deployment(of_pool).await;
+    let run = world.due_in(60.0, |new| new.deployment_id = Some(deployment)).await;
+    let typed = || {
+        let change = Change::default().set(work_pool::base_job_template, template(json!({"type": "integer"})));
+        Batch::new().update::<WorkPool>(by_id(pool.id), change)
+    };
+    let untyped = Change::default().set(work_pool::base_job_template, Json::object());
+    let untyped = || Batch::new().update::<WorkPool>(by_id(pool.id), untyped.clone());
+    let sent = json!({"cpu": "many"});
+
+    world.meanwhile(typed());
+    let edit = FlowRunEdit { job_variables: Some(sent.clone()), ..FlowRunEdit::default() };
+    let refused = update_flow_run(&world.store, run, &edit).await.unwrap_err();
+    assert!(matches!(refused, OpError::Invalid(_)), "{refused:?}");
+
+    world.store.commit(untyped()).await.unwrap();
+    let source = Source::read(&world.store, deployment).await.unwrap().unwrap();
+    world.meanwhile(typed());
+    let job_variables = sent.as_object().cloned().unwrap_or_default();
+    let wanted = Wanted { job_variables, context: Json::object(), ..Wanted::default() };
+    let refused = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap_err();
+    assert!(matches!(refused, Refused::Unfit(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_run_of_a_deployment_that_is_deleted_meanwhile_is_not_made() {
+    let world = world().await;
+    let id = world.deployment(|_| {}).await;
+    let source = Source::read(&world.store, id).await.unwrap().unwrap();
+    world.meanwhile(Batch::new().delete::<Deployment>(by_id(id)));
+    let wanted = Wanted { context: Json::object(), ..Wanted::default() };
+    let refused = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap_err();
+    assert_eq!(refused, Refused::Op(OpError::NotFound("Deployment not found".into())));
+    assert!(world.runs_of(id).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_whose_queue_is_deleted_meanwhile_does_not_name_it_by_id() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let queue = world.queue(&pool, "q", None).await;
+    world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue.id)));
+    let run =
+        world.due_in(0.0, |new| (new.work_queue_id, new.work_queue_name) = (Some(queue.id), Some("q".into()))).await;
+    let run = world.get::<FlowRun>(run).await;
+    assert_eq!((run.work_queue_id, run.work_queue_name.as_deref()), (None, Some("q")));
+
+    let queue = world.queue(&pool, "q", None).await;
+    let of_queue = |d: &mut Deployment| (d.work_queue_id, d.work_queue_name) = (Some(queue.id), Some("q".into()));
+    let deployment = world.deployment(of_queue).await;
+    let source = Source::read(&world.store, deployment).await.unwrap().unwrap();
+    world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue.id)));
+    let wanted = Wanted { context: Json::object(), ..Wanted::default() };
+    let run = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap().run;
+    assert_eq!((run.work_queue_id, run.work_queue_name.as_deref()), (None, Some("q")));
+}
+
+#[tokio::test]
+async fn a_deployment_whose_queue_is_deleted_meanwhile_gets_a_new_one_of_that_name() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let old = world.queue(&pool, "q", None).await;
+    let placement = Placement { pool: Some(pool.name.clone()), queue: Some("q".into()), job_variables: None };
+    world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(old.id)));
+    let wanted = Upsert {
+        flow_id: world.flow,
+        name: "d".into(),
+        sent: Change::default(),
+        placement: placement.clone(),
+        labels: Map::new(),
+        schedules: Vec::new(),
+        line: ClientLine::V3,
+    };
+    let (made, _) = upsert_deployment(&world.store, &wanted).await.unwrap();
+    let queue = queue_named(&world.store, pool.id, "q").await.unwrap().unwrap();
+    assert_eq!(made.work_queue_id, Some(queue.id));
+
+    world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue.id)));
+    edited(&world, made.id, DeploymentEdit { placement, ..nothing() }).await.unwrap();
+    let queue = queue_named(&world.store, pool.id, "q").await.unwrap().unwrap();
+    assert_eq!(world.get::<Deployment>(made.id).await.work_queue_id, Some(queue.id));
+}
+
+#[tokio::test]
+async fn a_deployment_does_not_name_a_block_that_is_deleted_meanwhile() {
+    let world = world().await;
+    let block = Uuid::new_v4();
+    let document = || BlockDocument { id: block, name: block.to_string(), ..BlockDocument::default() };
+    world.insert(document()).await;
+    world.meanwhile(Batch::new().delete::<BlockDocument>(by_id(block)));
+    let sent = Change::default().set(deployment::storage_document_id, block);
+    let wanted = Upsert {
+        flow_id: world.flow,
+        name: "d".into(),
+        sent: sent.clone(),
+        placement: Placement::default(),
+        labels: Map::new(),
+        schedules: Vec::new(),
+        line: ClientLine::V3,
+    };
+    let refused = upsert_deployment(&world.store, &wanted).await.unwrap_err();
+    assert!(matches!(refused, OpError::Conflict(_)), "{refused:?}");
+
+    let id = world.deployment(|_| {}).await;
+    world.insert(document()).await;
+    world.meanwhile(Batch::new().delete::<BlockDocument>(by_id(block)));
+    let refused = edited(&world, id, DeploymentEdit::of(sent, ClientLine::V3)).await.unwrap_err();
+    assert_eq!(refused, OpError::data_integrity());
+    assert_eq!(world.get::<Deployment>(id).await.storage_document_id, None);
+}
+
+#[tokio::test]
+async fn a_subflow_is_not_made_when_its_parent_is_deleted_meanwhile() {
+    let world = world().await;
+    let parent = create_task_run(&world.store, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
+    world.meanwhile(Batch::new().delete::<TaskRun>(by_id(parent)));
+    let new = NewFlowRun {
+        parent_task_run_id: Some(parent),
+        state: Some(Proposed::scheduled(at(world::START))),
+        ..NewFlowRun::of(world.flow)
+    };
+    let refused = create_flow_run(&world.store, new, &Caller::SERVER).await.unwrap_err();
+    assert_eq!(refused, OpError::data_integrity());
+}
