@@ -6,13 +6,16 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRunState, StateType, deployment, flow_run_state};
-use mintaka_core::{Change, Filter, Json, Store};
+use mintaka_core::records::{
+    Deployment, DeploymentSchedule, Event, FlowRunState, StateType, Variable, deployment, event, flow_run_state,
+};
+use mintaka_core::{Change, Filter, Json, Store, Tags};
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::deployments::NewSchedule;
 use mintaka_orchestration::ops::deployments::{DeploymentEdit, ScheduleEdit, edit_deployment, schedules_of};
-use mintaka_orchestration::ops::set_flow_run_state;
+use mintaka_orchestration::ops::variables::{VariableEdit, VariableKey, create_variable, update_variable};
 use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue, queues_of};
+use mintaka_orchestration::ops::{Edited, set_flow_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
 use mintaka_orchestration::{Caller, OpError, Proposed};
 use serde_json::json;
@@ -93,4 +96,21 @@ async fn queues_that_many_clients_make_in_one_pool_get_a_priority_each() {
     let queues = queues_of(&world.store, pool).await.unwrap();
     let priorities: Vec<i64> = queues.iter().map(|queue| queue.priority).collect();
     assert_eq!(priorities, (1..=WRITERS as i64 + 1).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_variable_that_many_clients_change_takes_every_change_once() {
+    let world = slow_world().await;
+    let made = create_variable(&world.store, "v".into(), Json::from(json!("first")), Tags::default()).await;
+    let id = made.unwrap().unwrap().id;
+    all_at_once(&world.store, |store, n| async move {
+        let edit = VariableEdit { value: Some(Json::from(json!(n))), ..VariableEdit::default() };
+        let edited = update_variable(&store, VariableKey::Name("v".into()), &edit).await;
+        edited.map(|edited| assert!(matches!(edited, Edited::Done(_))))
+    })
+    .await;
+    let told = world.store.all::<Event>(Filter::eq(event::event, "prefect.variable.updated")).await.unwrap();
+    let values: BTreeSet<String> = told.iter().map(|event| event.payload.value()["value"].to_string()).collect();
+    assert_eq!((told.len(), values.len()), (WRITERS, WRITERS));
+    assert!(values.contains(world.get::<Variable>(id).await.value.text()));
 }

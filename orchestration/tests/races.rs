@@ -4,19 +4,21 @@
 mod world;
 
 use mintaka_core::records::{
-    BlockDocument, Deployment, DeploymentSchedule, FlowRun, StateType, TaskRun, WorkPool, WorkQueue, deployment,
-    flow_run, work_pool,
+    BlockDocument, Deployment, DeploymentSchedule, FlowRun, FlowRunInput, StateType, TaskRun, WorkPool, WorkQueue,
+    deployment, flow_run, work_pool,
 };
 use mintaka_core::{Batch, Change, Json, Key};
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted, create_run_of};
 use mintaka_orchestration::ops::deployments::{DeploymentEdit, Upsert, edit_deployment, upsert_deployment};
+use mintaka_orchestration::ops::flow_run_inputs::{input_key, send_input};
 use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, update_flow_run};
 use mintaka_orchestration::ops::parameters_edit::ParametersEdit;
 use mintaka_orchestration::ops::placement::Placement;
+use mintaka_orchestration::ops::resume::resume_flow_run;
 use mintaka_orchestration::ops::work_queues::queue_named;
 use mintaka_orchestration::ops::{NewFlowRun, NewTaskRun, create_flow_run, create_task_run};
-use mintaka_orchestration::{Caller, OpError, Proposed};
+use mintaka_orchestration::{Caller, OpError, Proposed, Status};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use world::{World, at, world};
@@ -200,4 +202,21 @@ async fn a_subflow_is_not_made_when_its_parent_is_deleted_meanwhile() {
     };
     let refused = create_flow_run(&world.store, new, &Caller::SERVER).await.unwrap_err();
     assert_eq!(refused, OpError::data_integrity());
+}
+
+#[tokio::test]
+async fn the_input_for_a_pause_that_ends_meanwhile_is_not_kept() {
+    let world = world().await;
+    let mut paused = Proposed::new(StateType::Paused);
+    let keyset = [("schema", "s"), ("response", "r")].map(|(name, key)| (name.to_owned(), key.to_owned()));
+    paused.details.run_input_keyset = Some(keyset.into());
+    let run = world.run(paused, |_| {}).await;
+    send_input(&world.store, run, "s", r#"{"type": "object"}"#.into(), None).await.unwrap();
+    world
+        .meanwhile(Batch::new().update::<FlowRun>(by_id(run), Change::default().set(flow_run::state_id, None::<Uuid>)));
+
+    let done = resume_flow_run(&world.store, run, &json!({"answer": 1}), &Caller::SERVER).await.unwrap();
+    assert_eq!(done.status, Status::Abort);
+    let kept = world.store.find::<FlowRunInput>(input_key(run, "r")).await.unwrap();
+    assert!(kept.is_none(), "{kept:?}");
 }

@@ -4,12 +4,14 @@ use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
     block_document_reference, block_schema, block_schema_reference, configuration, deployment, flow_run,
 };
-use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store};
+use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Versioned};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::cascade::{sweep_deployments, sweep_flow_runs};
+use super::optimistic::{Decision, optimistic};
 use super::sweep;
+use crate::error::OpError;
 use crate::secrets::{OpenError, Sealer};
 
 /// The key of the default storage of results (wire: its name in a stock database).
@@ -55,17 +57,26 @@ pub async fn default_result_storage(store: &Store) -> Result<Option<Uuid>, Error
     Ok(stored.and_then(|row| row.value.value()[MEMBER].as_str()?.parse().ok()))
 }
 
-/// Makes a document the one that results go to which name no storage; false if it does not exist.
+/// Makes a document the one that results go to which name no storage.
 ///
 /// # Errors
-/// What the store answers.
-pub async fn set_default_result_storage(store: &Store, document: Uuid) -> Result<bool, Error> {
-    let now = store.now();
-    let value = Json::from(json!({ MEMBER: document }));
-    let change = Change::default().set(configuration::value, value.clone()).set(configuration::updated, now);
-    let row = Configuration { id: store.new_id(), created: now, updated: now, key: DEFAULT_STORAGE.into(), value };
-    let batch = Batch::new().present::<BlockDocument>(Key::id(document)).upsert(row, change, Vec::new());
-    Ok(!matches!(store.commit(batch).await?, Outcome::Conflict(_)))
+/// [`OpError::NotFound`] for an unknown document; [`OpError::Invalid`] for one that no results can be written to.
+pub async fn set_default_result_storage(store: &Store, id: Uuid) -> Result<(), OpError> {
+    optimistic(store, "the block document", |_| async move {
+        let unknown = || OpError::NotFound(format!("Block document {id} not found."));
+        let document = store.get::<BlockDocument>(id).await?.ok_or_else(unknown)?;
+        let schema = store.get::<BlockSchema>(document.block_schema_id).await?;
+        let writable = |schema: &Versioned<BlockSchema>| schema.capabilities.0.iter().any(|one| one == "write-path");
+        let Some(schema) = schema.filter(writable) else {
+            return Err(OpError::Invalid(format!("Block document {id} cannot be used for result storage.")));
+        };
+        let now = store.now();
+        let value = Json::from(json!({ MEMBER: id }));
+        let change = Change::default().set(configuration::value, value.clone()).set(configuration::updated, now);
+        let row = Configuration { id: store.new_id(), created: now, updated: now, key: DEFAULT_STORAGE.into(), value };
+        Ok(Decision::Commit(Batch::new().version(&document).version(&schema).upsert(row, change, Vec::new()), ()))
+    })
+    .await
 }
 
 /// Results that name no storage go nowhere in particular.

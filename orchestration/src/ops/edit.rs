@@ -1,6 +1,6 @@
 //! Changes a row as it was read, and reads again when somebody else was faster.
 
-use mintaka_core::{Batch, Change, Error, Key, Record, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Store, Versioned};
 
 use super::events::NewEvent;
 use super::optimistic::{Decision, Lost, optimistic};
@@ -11,7 +11,7 @@ use super::optimistic::{Decision, Lost, optimistic};
 ///
 /// # Errors
 /// What `decide` or the store answers; [`Error::Unavailable`] when the row stays too busy.
-pub async fn edit<R, E>(
+pub(super) async fn edit<R, E>(
     store: &Store,
     key: Key,
     decide: impl Fn(&Versioned<R>) -> Result<Change, E> + Sync,
@@ -27,7 +27,7 @@ where
 ///
 /// # Errors
 /// See [`edit`].
-pub async fn edit_telling<R, E>(
+pub(super) async fn edit_telling<R, E>(
     store: &Store,
     key: Key,
     decide: impl Fn(&Versioned<R>) -> Result<(Change, Vec<NewEvent>), E> + Sync,
@@ -70,4 +70,37 @@ pub enum Edited<R> {
     Missing,
     /// The new unique key belongs to another row.
     Collides,
+}
+
+/// Deletes the row as it is, and records the events that `decide` answers; the row as it was, or `None` if there is none.
+/// `decide` may be called several times.
+///
+/// # Errors
+/// What `decide` or the store answers; [`Error::Unavailable`] when the row stays too busy.
+pub(super) async fn delete_telling<R, E>(
+    store: &Store,
+    key: Key,
+    decide: impl Fn(&Versioned<R>) -> Result<Vec<NewEvent>, E> + Sync,
+) -> Result<Option<Versioned<R>>, E>
+where
+    R: Record,
+    E: From<Error>,
+{
+    let (key, decide) = (&key, &decide);
+    optimistic(store, "the row", |_| async move {
+        let Some(seen) = store.find::<R>(key.clone()).await? else { return Ok(Decision::Answer(None)) };
+        let events = decide(&seen)?;
+        let batch = Batch::new().version(&seen).delete::<R>(Key::Primary(seen.record.key()));
+        let batch = events.iter().fold(batch, |batch, event| event.add_to(batch, event.occurred));
+        Ok(Decision::Commit(batch, Some(seen)))
+    })
+    .await
+}
+
+/// Deletes a row of which nothing is told; false if there was none.
+pub(super) async fn delete<R: Record>(store: &Store, key: Key) -> Result<bool, Error> {
+    match store.commit(Batch::new().delete::<R>(key)).await? {
+        Outcome::Committed { ops, .. } => Ok(ops.first().is_some_and(|done| done.applied)),
+        other => Err(Error::Corrupt(format!("a deletion answered {other:?}"))),
+    }
 }

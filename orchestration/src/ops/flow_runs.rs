@@ -1,12 +1,14 @@
 //! Changes of a flow run besides its state.
 
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
-use mintaka_core::{Batch, Change, Error, Json, Key, Store};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Store};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::cascade::after_flow_runs;
+use super::edit::{delete, edit};
 use super::optimistic::{Decision, Lost, optimistic};
-use super::{Edited, edit};
+use super::{Edited, sweep};
 use crate::error::OpError;
 use crate::parameters::{JobVariables, Required};
 
@@ -87,4 +89,28 @@ pub async fn add_labels(store: &Store, id: Uuid, labels: &Map<String, Value>) ->
         Ok(Change::default().set(flow_run::labels, merged).set(flow_run::updated, store.now()))
     });
     Ok(matches!(edited.await?, Edited::Done(_)))
+}
+
+/// Deletes a flow run with its states, inputs, task runs and logs; false if there was none.
+///
+/// # Errors
+/// What the store answers.
+pub async fn delete_flow_run(store: &Store, id: Uuid) -> Result<bool, Error> {
+    if !delete::<FlowRun>(store, Key::id(id)).await? {
+        return Ok(false);
+    }
+    after_flow_runs(store, &[id], true).await?;
+    Ok(true)
+}
+
+/// Deletes flow runs with all that is theirs.
+///
+/// # Errors
+/// What the store answers.
+pub async fn delete_flow_runs(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sweep::<FlowRun>(store, Filter::any(flow_run::id, ids.iter().copied())).await?;
+    after_flow_runs(store, ids, true).await
 }

@@ -1,7 +1,7 @@
 //! Transitions of flow runs.
 
 use mintaka_core::records::{Deployment, FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
-use mintaka_core::{Batch, Filter, Key, Store};
+use mintaka_core::{Batch, Filter, Key, Store, Versioned};
 use uuid::Uuid;
 
 use super::flow_run_event;
@@ -46,6 +46,18 @@ async fn attempt(
             .await?
             .ok_or_else(|| OpError::NotFound(format!("Flow run with id {id} not found")))?,
     };
+    decide(store, seen, want, policy, by).await
+}
+
+/// Judges a proposed state over a run as it was read.
+pub(super) async fn decide(
+    store: &Store,
+    seen: Versioned<FlowRun>,
+    want: Proposed,
+    policy: FlowPolicy,
+    by: &Caller,
+) -> Result<Decision<Transitioned>, OpError> {
+    let id = seen.id;
     let initial = state_of_flow_run(store, &seen).await?;
     let moment = moment(store);
     let rules = policy.rules(by.line);

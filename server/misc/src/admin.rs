@@ -1,15 +1,15 @@
 //! Administration: versions, settings, the default storage of results, and emptying the store.
 
-use mintaka_core::records::{BlockDocument, BlockSchema};
 use mintaka_http::{ApiError, Client, Ctx, Input, NoContent, Out, Raw, Settings};
 use mintaka_orchestration::ops::blocks;
+use mintaka_orchestration::ops::clear::clear;
 use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Tag, rows};
+use crate::Tag;
 
 /// The version that clients of the 2.x line are told.
 const V2_VERSION: &str = "2.20.26";
@@ -99,19 +99,8 @@ impl AdminApi {
         &self,
         body: Input<ServerDefaultResultStorageUpdate>,
     ) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
-        let store = &self.ctx.store;
         let id = body.default_result_storage_block_id;
-        let unknown = || ApiError::detail(StatusCode::NOT_FOUND, format!("Block document {id} not found."));
-        let document = store.get::<BlockDocument>(id).await?.ok_or_else(unknown)?;
-        let schema = store.get::<BlockSchema>(document.block_schema_id).await?;
-        let writable = schema.is_some_and(|schema| schema.capabilities.0.iter().any(|one| one == "write-path"));
-        if !writable {
-            let detail = format!("Block document {id} cannot be used for result storage.");
-            return Err(ApiError::unprocessable(detail));
-        }
-        if !blocks::set_default_result_storage(store, id).await? {
-            return Err(unknown());
-        }
+        blocks::set_default_result_storage(&self.ctx.store, id).await?;
         Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: Some(id) }))
     }
 
@@ -126,7 +115,7 @@ impl AdminApi {
     #[oai(path = "/database/clear", method = "post", operation_id = "clear_database")]
     async fn clear_database(&self, body: Input<Confirm>) -> Result<NoContent, ApiError> {
         body.check()?;
-        rows::clear(&self.ctx.store).await?;
+        clear(&self.ctx.store).await?;
         Ok(NoContent)
     }
 

@@ -6,7 +6,6 @@ mod collections;
 mod concurrency;
 mod observed;
 mod root;
-mod rows;
 mod variables;
 
 use mintaka_http::Ctx;

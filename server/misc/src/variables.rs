@@ -2,9 +2,12 @@
 
 use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, Operator, TagsFilter, contains_pattern};
 use mintaka_core::records::{Variable, variable};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Part, Store, Tags, is_like};
+use mintaka_core::{Error, Filter, Json, Store, Tags, is_like};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, list};
-use mintaka_orchestration::ops::lifecycle_events::{Happened, lifecycle};
+use mintaka_orchestration::ops::Edited;
+use mintaka_orchestration::ops::variables::{
+    VariableEdit, VariableKey, create_variable, delete_variable, update_variable,
+};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -18,8 +21,6 @@ use crate::Tag;
 const LONGEST_NAME: usize = 255;
 /// The longest value: bytes of its JSON text for 3.x clients, characters for 2.x ones.
 const LONGEST_VALUE: usize = 5000;
-/// How often a change is tried while others change the same variable.
-const ATTEMPTS: usize = 20;
 
 #[derive(Object)]
 struct VariableCreate {
@@ -128,19 +129,11 @@ impl VariablesRootApi {
             MaybeUndefined::Value(value) => value,
         };
         let value = check_value(value, &client)?;
-        let store = &self.ctx.store;
-        let now = store.now();
-        let name = body.name;
-        let row = Variable { id: store.new_id(), created: now, updated: now, name, value, tags: Tags(body.tags) };
-        let batch = tell(store, Batch::new().insert(row.clone()), Happened::Created, &row);
-        if let Outcome::Conflict(_) = store.commit(batch).await? {
-            return Err(if client.is_v2() {
-                ApiError::integrity()
-            } else {
-                ApiError::conflict(format!("A variable with the name '{}' already exists.", row.name))
-            });
+        match create_variable(&self.ctx.store, body.name.clone(), value, Tags(body.tags)).await? {
+            Some(row) => Ok(Created::new(shown(row, &client))),
+            None if client.is_v2() => Err(ApiError::integrity()),
+            None => Err(ApiError::conflict(format!("A variable with the name '{}' already exists.", body.name))),
         }
-        Ok(Created::new(shown(row, &client)))
     }
 }
 
@@ -194,7 +187,7 @@ impl VariablesApi {
     /// A variable, by id.
     #[oai(path = "/:id", method = "get", operation_id = "read_variable")]
     async fn read_by_id(&self, id: Path<Uuid>, client: Client) -> Result<Out<View<Variable>>, ApiError> {
-        self.read(Key::id(id.0), &client).await
+        self.read(VariableKey::Id(id.0), &client).await
     }
 
     /// Changes a variable, by id.
@@ -205,23 +198,23 @@ impl VariablesApi {
         body: Input<VariableUpdate>,
         client: Client,
     ) -> Result<NoContent, ApiError> {
-        self.update(Key::id(id.0), body.0, &client).await
+        self.update(VariableKey::Id(id.0), body.0, &client).await
     }
 
     /// Deletes a variable, by id.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_variable")]
     async fn delete_by_id(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        self.delete(Key::id(id.0)).await
+        self.delete(VariableKey::Id(id.0)).await
     }
 }
 
 impl VariablesApi {
-    async fn read(&self, key: Key, client: &Client) -> Result<Out<View<Variable>>, ApiError> {
-        let seen = self.ctx.store.find::<Variable>(key).await?.ok_or_else(not_found)?;
+    async fn read(&self, key: VariableKey, client: &Client) -> Result<Out<View<Variable>>, ApiError> {
+        let seen = self.ctx.store.find::<Variable>(key.into()).await?.ok_or_else(not_found)?;
         Ok(Out(shown(seen.record, client)))
     }
 
-    async fn update(&self, key: Key, body: VariableUpdate, client: &Client) -> Result<NoContent, ApiError> {
+    async fn update(&self, key: VariableKey, body: VariableUpdate, client: &Client) -> Result<NoContent, ApiError> {
         let name = given(body.name)?;
         if let Some(name) = &name {
             check_name(name, client)?;
@@ -233,42 +226,17 @@ impl VariablesApi {
             MaybeUndefined::Value(value) => Some(check_value(value, client)?),
         };
         let tags = given(body.tags)?.map(Tags);
-        let store = &self.ctx.store;
-        for _ in 0..ATTEMPTS {
-            let seen = store.find::<Variable>(key.clone()).await?.ok_or_else(not_found)?;
-            let old = seen.record.clone();
-            let row = Variable {
-                updated: store.now(),
-                name: name.clone().unwrap_or(old.name),
-                value: value.clone().unwrap_or(old.value),
-                tags: tags.clone().unwrap_or(old.tags),
-                ..old
-            };
-            let change = Change::default()
-                .set(variable::updated, row.updated)
-                .set(variable::name, row.name.clone())
-                .set(variable::value, row.value.clone())
-                .set(variable::tags, row.tags.clone());
-            let batch = Batch::new().version(&seen).update::<Variable>(Key::id(row.id), change);
-            match store.commit(tell(store, batch, Happened::Updated, &row)).await? {
-                Outcome::Conflict(conflict) if matches!(conflict.part, Part::Op(_)) => {
-                    return Err(ApiError::integrity());
-                }
-                Outcome::Conflict(_) => {}
-                _ => return Ok(NoContent),
-            }
+        match update_variable(&self.ctx.store, key, &VariableEdit { name, value, tags }).await? {
+            Edited::Done(_) => Ok(NoContent),
+            Edited::Missing => Err(not_found()),
+            Edited::Collides => Err(ApiError::integrity()),
         }
-        Err(Error::Unavailable("the variable is being changed too often".into()).into())
     }
 
-    async fn delete(&self, key: Key) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
-        let row = store.find::<Variable>(key).await?.ok_or_else(not_found)?.record;
-        let key = Key::id(row.id);
-        let batch = Batch::new().present::<Variable>(key.clone()).delete::<Variable>(key);
-        match store.commit(tell(store, batch, Happened::Deleted, &row)).await? {
-            Outcome::Conflict(_) => Err(not_found()),
-            _ => Ok(NoContent),
+    async fn delete(&self, key: VariableKey) -> Result<NoContent, ApiError> {
+        match delete_variable(&self.ctx.store, key).await? {
+            true => Ok(NoContent),
+            false => Err(not_found()),
         }
     }
 }
@@ -282,17 +250,8 @@ fn given<T>(sent: MaybeUndefined<T>) -> Result<Option<T>, ApiError> {
     }
 }
 
-/// Adds to a batch the event of what it does to a variable.
-fn tell(store: &Store, batch: Batch, happened: Happened, row: &Variable) -> Batch {
-    let mut event = lifecycle(store, "variable", happened, row.id, &row.name);
-    event.payload.insert("name".into(), row.name.as_str().into());
-    event.payload.insert("value".into(), row.value.value());
-    event.payload.insert("tags".into(), row.tags.0.as_slice().into());
-    event.add_to(batch, event.occurred)
-}
-
-fn by_name(name: &str) -> Key {
-    Key::Unique(vec![name.into()])
+fn by_name(name: &str) -> VariableKey {
+    VariableKey::Name(name.to_owned())
 }
 
 fn not_found() -> ApiError {

@@ -3,10 +3,9 @@
 use mintaka_api_filters::wire::JsonObject;
 use mintaka_api_filters::{ArtifactCollectionFilter, ArtifactFilter, Filters};
 use mintaka_core::records::{Artifact, ArtifactCollection, artifact, artifact_collection};
-use mintaka_core::{Batch, Change, Cmp, Condition, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Value};
+use mintaka_core::{Direction, Filter, Json, Key};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, View, list, sort};
-use mintaka_orchestration::caller::ClientLine;
-use mintaka_orchestration::ops::lifecycle_events::{Happened, changed, collection_event, tell};
+use mintaka_orchestration::ops::artifacts::{ArtifactEdit, create_artifact, delete_artifact, update_artifact};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -17,9 +16,6 @@ use crate::Chapter;
 
 /// wire: longer values of metadata are cut.
 const METADATA_CHARACTERS: usize = 500;
-
-/// How often a deletion is tried while others change the collection.
-const ATTEMPTS: usize = 20;
 
 sort! {
     /// Orders of artifacts.
@@ -154,19 +150,6 @@ fn json(value: serde_json::Value) -> Option<Json> {
     (!value.is_null()).then(|| Json::from(value))
 }
 
-/// The change that makes an artifact the latest of its collection.
-fn latest(artifact: &Artifact) -> Change {
-    Change::default()
-        .set(artifact_collection::latest_id, artifact.id)
-        .set(artifact_collection::r#type, artifact.r#type.clone())
-        .set(artifact_collection::description, artifact.description.clone())
-        .set(artifact_collection::data, artifact.data.clone())
-        .set(artifact_collection::metadata_, artifact.metadata_.clone())
-        .set(artifact_collection::flow_run_id, artifact.flow_run_id)
-        .set(artifact_collection::task_run_id, artifact.task_run_id)
-        .set(artifact_collection::updated, artifact.updated)
-}
-
 /// `/artifacts/`
 #[derive(Clone)]
 pub(crate) struct ArtifactsRoot {
@@ -186,12 +169,7 @@ impl ArtifactsRoot {
         if body.key.iter().any(|key| !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'))) {
             return Err(ApiError::member("key", "key must only contain lowercase letters, numbers, and dashes."));
         }
-        let store = &self.ctx.store;
-        let now = store.now();
-        let made = Artifact {
-            id: Uuid::new_v4(),
-            created: now,
-            updated: now,
+        let new = Artifact {
             key: body.key,
             r#type: body.kind,
             description: body.description,
@@ -199,51 +177,9 @@ impl ArtifactsRoot {
             metadata_: body.metadata_.map(|sent| metadata(sent, &client)).transpose()?,
             flow_run_id: body.flow_run_id,
             task_run_id: body.task_run_id,
+            ..Artifact::default()
         };
-        for _ in 0..ATTEMPTS {
-            let batch = self.with_collection(Batch::new().insert(made.clone()), &made, client.by.line).await?;
-            match store.commit(batch).await? {
-                Outcome::Committed { .. } => return Ok(Created::new(made.into())),
-                Outcome::Conflict(conflict) if conflict.table == ArtifactCollection::TABLE => continue,
-                _ => return Err(ApiError::integrity()),
-            }
-        }
-        Err(too_busy())
-    }
-}
-
-impl ArtifactsRoot {
-    /// Also makes the artifact the latest of its key. The event depends on whether there is a collection, so that is
-    /// guarded; its version is not, for any number of artifacts may become the latest one after another.
-    async fn with_collection(&self, batch: Batch, made: &Artifact, line: ClientLine) -> Result<Batch, Error> {
-        let store = &self.ctx.store;
-        let Some(key) = made.key.clone() else { return Ok(batch) };
-        Ok(match store.find::<ArtifactCollection>(Key::Unique(vec![key.as_str().into()])).await? {
-            Some(seen) => {
-                let id = Key::id(seen.id);
-                let change = latest(made);
-                let after = changed(seen.record, &change)?;
-                let batch = batch.present::<ArtifactCollection>(id.clone()).update::<ArtifactCollection>(id, change);
-                tell(batch, line, [collection_event(store, Happened::Updated, &after)])
-            }
-            None => {
-                let collection = ArtifactCollection {
-                    id: Uuid::new_v4(),
-                    created: made.created,
-                    updated: made.updated,
-                    key,
-                    latest_id: made.id,
-                    r#type: made.r#type.clone(),
-                    description: made.description.clone(),
-                    data: made.data.clone(),
-                    metadata_: made.metadata_.clone(),
-                    flow_run_id: made.flow_run_id,
-                    task_run_id: made.task_run_id,
-                };
-                let told = collection_event(store, Happened::Created, &collection);
-                tell(batch.insert(collection), line, [told])
-            }
-        })
+        Ok(Created::new(create_artifact(&self.ctx.store, new, client.by.line).await?.into()))
     }
 }
 
@@ -334,81 +270,27 @@ impl Artifacts {
         body: Input<ArtifactUpdate>,
     ) -> Result<NoContent, ApiError> {
         let Input(ArtifactUpdate { data, description, metadata_ }) = body;
-        let mut values: Vec<(_, _, Value)> =
-            vec![(artifact::updated, artifact_collection::updated, self.ctx.store.now().into())];
-        if let Some(data) = patched(data) {
-            values.push((artifact::data, artifact_collection::data, data.and_then(json).into()));
-        }
-        if let Some(text) = patched(description) {
-            values.push((artifact::description, artifact_collection::description, text.into()));
-        }
-        if let Some(sent) = patched(metadata_) {
-            let kept = sent.map(|sent| metadata(sent, &client)).transpose()?;
-            values.push((artifact::metadata_, artifact_collection::metadata_, kept.into()));
-        }
-        let own = Change { set: values.iter().map(|(own, _, v)| (*own, v.clone())).collect(), ..Change::default() };
-        let copy = Change { set: values.into_iter().map(|(_, copy, v)| (copy, v)).collect(), ..Change::default() };
-
-        let seen = self.ctx.store.get::<Artifact>(id.0).await?.ok_or_else(unknown)?.record;
-        let mut batch = Batch::new().update::<Artifact>(Key::id(id.0), own);
-        if let Some(key) = seen.key {
-            let is_latest = Condition::new(artifact_collection::latest_id, Cmp::Eq, id.0);
-            batch = batch.update_when::<ArtifactCollection>(Key::Unique(vec![key.into()]), vec![is_latest], copy);
-        }
-        match self.ctx.store.commit(batch).await? {
-            Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied) => Ok(NoContent),
-            _ => Err(unknown()),
+        let metadata_ =
+            patched(metadata_).map(|sent| sent.map(|sent| metadata(sent, &client)).transpose()).transpose()?;
+        let edit = ArtifactEdit {
+            data: patched(data).map(|data| data.and_then(json)),
+            description: patched(description),
+            metadata_,
+        };
+        match update_artifact(&self.ctx.store, id.0, edit).await? {
+            true => Ok(NoContent),
+            false => Err(unknown()),
         }
     }
 
     /// Deletes an artifact; the one before it is the latest of its key then.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_artifact")]
     async fn delete_artifact(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        for _ in 0..ATTEMPTS {
-            let seen = self.ctx.store.get::<Artifact>(id.0).await?.ok_or_else(unknown)?.record;
-            let batch = self.without(seen, client.by.line).await?;
-            match self.ctx.store.commit(batch).await? {
-                Outcome::Committed { .. } => return Ok(NoContent),
-                _ => continue,
-            }
+        match delete_artifact(&self.ctx.store, id.0, client.by.line).await? {
+            true => Ok(NoContent),
+            false => Err(unknown()),
         }
-        Err(too_busy())
     }
-}
-
-impl Artifacts {
-    /// The batch that deletes an artifact and gives its collection its predecessor.
-    async fn without(&self, gone: Artifact, line: ClientLine) -> Result<Batch, ApiError> {
-        let store = &self.ctx.store;
-        let batch = Batch::new().delete::<Artifact>(Key::id(gone.id));
-        let Some(key) = gone.key else { return Ok(batch) };
-        let Some(collection) = store.find::<ArtifactCollection>(Key::Unique(vec![key.as_str().into()])).await? else {
-            return Ok(batch);
-        };
-        let batch = batch.version(&collection);
-        if collection.latest_id != gone.id {
-            return Ok(batch);
-        }
-        let others = Filter::eq(artifact::key, key).and(Filter::eq(artifact::id, gone.id).negate());
-        let newest = Query::of(&artifact::TABLE).filter(others).order(artifact::created, Direction::Desc);
-        let own = Key::id(collection.id);
-        Ok(match store.first::<Artifact>(newest).await? {
-            Some(next) => {
-                let change = latest(&next).set(artifact_collection::created, next.created);
-                let after = changed(collection.record, &change)?;
-                let batch = batch.present::<Artifact>(Key::id(next.id)).update::<ArtifactCollection>(own, change);
-                tell(batch, line, [collection_event(store, Happened::Updated, &after)])
-            }
-            None => {
-                let told = collection_event(store, Happened::Deleted, &collection);
-                tell(batch.delete::<ArtifactCollection>(own), line, [told])
-            }
-        })
-    }
-}
-
-fn too_busy() -> ApiError {
-    Error::Unavailable("the collection of the artifact changes too often".into()).into()
 }
 
 /// What a patch says about a member: nothing, null or a value.

@@ -5,15 +5,17 @@ use mintaka_api_filters::{Filters, FlowFilter, FlowRunFilter};
 use mintaka_core::records::{Flow, FlowRun, flow, flow_run};
 use mintaka_core::{Direction, Filter};
 use mintaka_http::{ApiError, Client, Ctx, Exact, Out, list};
-use mintaka_orchestration::ops::{set_flow_run_state, sweep};
+use mintaka_orchestration::ops::flow_runs::delete_flow_runs;
+use mintaka_orchestration::ops::flows::delete_flow;
+use mintaka_orchestration::ops::set_flow_run_state;
 use mintaka_orchestration::{Details, Proposed, Status};
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::Chapter;
 use crate::set_state::{Orchestrated, policy};
-use crate::{Chapter, cascade};
 
 /// wire: the greatest number of rows of one call, and the default.
 const MAX: u64 = 50;
@@ -113,7 +115,7 @@ impl Bulk {
         let found = list::<Flow>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
         let mut deleted = Vec::new();
         for id in found.into_iter().map(|flow| flow.id) {
-            if cascade::remove_flow(&self.ctx.store, id, client.by.line).await? {
+            if delete_flow(&self.ctx.store, id, client.by.line).await? {
                 deleted.push(id);
             }
         }
@@ -134,10 +136,7 @@ impl Bulk {
     ) -> Result<Out<BulkDeleted>, ApiError> {
         let Exact(FlowRunsToDelete { flow_runs, limit }) = body;
         let deleted = self.flow_runs(&client, flow_runs, limit).await?;
-        if !deleted.is_empty() {
-            sweep::<FlowRun>(&self.ctx.store, Filter::any(flow_run::id, deleted.iter().copied())).await?;
-            cascade::after_flow_runs(&self.ctx.store, &deleted, true).await?;
-        }
+        delete_flow_runs(&self.ctx.store, &deleted).await?;
         Ok(Out(BulkDeleted { deleted }))
     }
 

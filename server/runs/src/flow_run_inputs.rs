@@ -1,8 +1,9 @@
 //! `/flow_runs/{id}/input`: values that are sent to a flow run.
 
-use mintaka_core::records::{FlowRun, FlowRunInput, flow_run_input};
-use mintaka_core::{Batch, Direction, Filter, Key, Outcome, Query, Record};
+use mintaka_core::records::{FlowRunInput, flow_run_input};
+use mintaka_core::{Direction, Filter, Query};
 use mintaka_http::{ApiError, Bytes, Ctx, Input, NoContent, Out, Raw, View};
+use mintaka_orchestration::ops::flow_run_inputs::{delete_input, input_key, send_input};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
@@ -42,10 +43,6 @@ pub(crate) struct Inputs {
     pub(crate) ctx: Ctx,
 }
 
-fn key(run: Uuid, key: &str) -> Key {
-    Key::Unique(vec![run.into(), key.into()])
-}
-
 #[OpenApi(prefix_path = "/flow_runs", tag = "Chapter::FlowRuns")]
 impl Inputs {
     /// Sends a value to a flow run.
@@ -55,14 +52,8 @@ impl Inputs {
         if !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
             return Err(ApiError::member("key", "key must only contain lowercase letters, numbers, and dashes."));
         }
-        let store = &self.ctx.store;
-        let input = FlowRunInput { sender, ..row(&self.ctx, id.0, &key, value) };
-        let batch = Batch::new().present::<FlowRun>(Key::id(id.0)).insert(input);
-        match store.commit(batch).await? {
-            Outcome::Conflict(conflict) if conflict.table == FlowRun::TABLE => Err(ApiError::not_found("Flow run")),
-            Outcome::Conflict(_) => Err(ApiError::conflict("A flow run input with this key already exists.")),
-            _ => Ok(Raw { status: StatusCode::CREATED, value: serde_json::Value::Null }),
-        }
+        send_input(&self.ctx.store, id.0, &key, value, sender).await?;
+        Ok(Raw { status: StatusCode::CREATED, value: serde_json::Value::Null })
     }
 
     /// Values by the beginning of their keys, oldest first.
@@ -93,7 +84,7 @@ impl Inputs {
         id: Path<Uuid>,
         #[oai(name = "key")] name: Path<String>,
     ) -> Result<Bytes, ApiError> {
-        let input = self.ctx.store.find::<FlowRunInput>(key(id.0, &name)).await?;
+        let input = self.ctx.store.find::<FlowRunInput>(input_key(id.0, &name)).await?;
         let input = input.ok_or_else(|| ApiError::not_found(WHAT))?;
         Ok(Bytes { content_type: "text/plain; charset=utf-8", headers: Vec::new(), body: input.record.value.into() })
     }
@@ -105,29 +96,9 @@ impl Inputs {
         id: Path<Uuid>,
         #[oai(name = "key")] name: Path<String>,
     ) -> Result<NoContent, ApiError> {
-        let batch = Batch::new().delete::<FlowRunInput>(key(id.0, &name));
-        match self.ctx.store.commit(batch).await? {
-            Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied) => Ok(NoContent),
-            _ => Err(ApiError::not_found(WHAT)),
+        match delete_input(&self.ctx.store, id.0, &name).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
         }
-    }
-}
-
-/// The value of a key of a flow run, if there is one.
-pub(crate) async fn value_of(ctx: &Ctx, run: Uuid, name: &str) -> Result<Option<String>, ApiError> {
-    Ok(ctx.store.find::<FlowRunInput>(key(run, name)).await?.map(|input| input.record.value))
-}
-
-/// A value as a row.
-pub(crate) fn row(ctx: &Ctx, run: Uuid, name: &str, value: String) -> FlowRunInput {
-    let now = ctx.store.now();
-    FlowRunInput {
-        id: Uuid::new_v4(),
-        created: now,
-        updated: now,
-        flow_run_id: run,
-        key: name.into(),
-        value,
-        sender: None,
     }
 }

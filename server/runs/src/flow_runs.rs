@@ -8,10 +8,10 @@ use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, check_parameters, list,
     number_of, read, sort,
 };
-use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, add_labels, update_flow_run};
+use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, add_labels, delete_flow_run, update_flow_run};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, pool_named};
 use mintaka_orchestration::ops::work_queues::queue_named;
-use mintaka_orchestration::ops::{self, Edited, NewFlowRun};
+use mintaka_orchestration::ops::{self, NewFlowRun};
 use mintaka_orchestration::{FlowRunPolicy, Proposed, random_name};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
@@ -19,7 +19,7 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
-use crate::{Chapter, cascade};
+use crate::Chapter;
 
 const WHAT: &str = "Flow run";
 
@@ -271,20 +271,10 @@ impl FlowRuns {
     /// Deletes a flow run with its states, inputs, task runs and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow_run")]
     async fn delete_flow_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        if !cascade::remove::<FlowRun>(&self.ctx.store, id.0).await? {
-            return Err(ApiError::not_found(WHAT));
+        match delete_flow_run(&self.ctx.store, id.0).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
         }
-        cascade::after_flow_runs(&self.ctx.store, &[id.0], true).await?;
-        Ok(NoContent)
-    }
-}
-
-/// The answer to an edit.
-pub(crate) fn done<R>(edited: Edited<R>, unknown: impl FnOnce() -> ApiError) -> Result<NoContent, ApiError> {
-    match edited {
-        Edited::Done(_) => Ok(NoContent),
-        Edited::Missing => Err(unknown()),
-        Edited::Collides => Err(ApiError::integrity()),
     }
 }
 

@@ -3,18 +3,17 @@
 use mintaka_api_filters::Filters;
 use mintaka_api_filters::wire::Labels;
 use mintaka_core::records::{Flow, flow};
-use mintaka_core::{Batch, Change, Col, Direction, Json, Key, Outcome, Tags, Versioned};
+use mintaka_core::{Col, Direction, Json, Key, Tags};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, View, check_name, list,
     number_of, read, sort,
 };
-use mintaka_orchestration::ops::lifecycle_events::{Happened, changed, flow_event, tell};
-use mintaka_orchestration::ops::{Edited, edit_telling};
+use mintaka_orchestration::ops::flows::{create_flow, delete_flow, update_flow};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
-use crate::{Chapter, cascade};
+use crate::Chapter;
 
 const WHAT: &str = "Flow";
 
@@ -87,22 +86,9 @@ impl FlowsRoot {
     async fn create_flow(&self, client: Client, body: Input<FlowCreate>) -> Result<Created<View<Flow>>, ApiError> {
         let Input(FlowCreate { name, tags, labels }) = body;
         check_name(&name, &client)?;
-        let now = self.ctx.store.now();
-        let flow = Flow {
-            id: Uuid::new_v4(),
-            created: now,
-            updated: now,
-            name,
-            tags: Tags(tags),
-            labels: labels.map_or_else(Json::object, Json::from),
-        };
-        let made = flow_event(&self.ctx.store, Happened::Created, &flow);
-        let batch = tell(Batch::new().once(flow.clone()), client.by.line, [made]);
-        match self.ctx.store.commit(batch).await? {
-            Outcome::Committed { .. } => Ok(Created::new(flow.into())),
-            Outcome::Repeated(row) => Ok(Created { new: false, value: Versioned::<Flow>::from_row(row)?.into() }),
-            _ => Err(ApiError::integrity()),
-        }
+        let labels = labels.map_or_else(Json::object, Json::from);
+        let (flow, new) = create_flow(&self.ctx.store, name, Tags(tags), labels, client.by.line).await?;
+        Ok(Created { new, value: flow.into() })
     }
 }
 
@@ -163,29 +149,16 @@ impl Flows {
         id: Path<Uuid>,
         body: Input<FlowUpdate>,
     ) -> Result<NoContent, ApiError> {
-        let mut change = Change::default().set(flow::updated, self.ctx.store.now());
-        if let Some(tags) = &body.tags {
-            change = change.set(flow::tags, Tags(tags.clone()));
-        }
-        let store = &self.ctx.store;
-        let decide = |seen: &Versioned<Flow>| {
-            let told = match client.is_v2() {
-                true => Vec::new(),
-                false => vec![flow_event(store, Happened::Updated, &changed(seen.record.clone(), &change)?)],
-            };
-            Ok::<_, ApiError>((change.clone(), told))
-        };
-        match edit_telling::<Flow, ApiError>(store, Key::id(id.0), decide).await? {
-            Edited::Missing => Err(ApiError::not_found(WHAT)),
-            Edited::Collides => Err(ApiError::integrity()),
-            Edited::Done(_) => Ok(NoContent),
+        match update_flow(&self.ctx.store, id.0, body.0.tags.map(Tags), client.by.line).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
         }
     }
 
     /// Deletes a flow with its deployments and runs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow")]
     async fn delete_flow(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match cascade::remove_flow(&self.ctx.store, id.0, client.by.line).await? {
+        match delete_flow(&self.ctx.store, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

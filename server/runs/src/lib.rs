@@ -3,7 +3,6 @@
 
 mod artifacts;
 mod bulk;
-mod cascade;
 mod flow_run_inputs;
 mod flow_runs;
 mod flows;

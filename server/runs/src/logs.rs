@@ -3,8 +3,9 @@
 use futures_util::stream;
 use mintaka_api_filters::LogFilter;
 use mintaka_core::records::{FlowRun, Log, log};
-use mintaka_core::{Batch, Col, Direction, Filter, Outcome, Query, Store, Time, Value};
+use mintaka_core::{Col, Direction, Filter, Query, Store, Time, Value};
 use mintaka_http::{ApiError, Bytes, Client, Ctx, Input, Out, Page, Raw, View, When, list, read, sort};
+use mintaka_orchestration::ops::logs::{NewLog, keep_logs};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
@@ -58,29 +59,15 @@ impl LogsRoot {
     /// Keeps log lines, all or none.
     #[oai(path = "/", method = "post", operation_id = "create_logs")]
     async fn create_logs(&self, body: Input<Vec<LogCreate>>) -> Result<Raw, ApiError> {
-        let store = &self.ctx.store;
-        let now = store.now();
-        let batch = body.0.into_iter().fold(Batch::new(), |batch, line| {
-            batch.insert(Log {
-                timestamp: line.timestamp.0,
-                id: store.new_id(),
-                created: now,
-                updated: now,
-                name: line.name,
-                level: line.level,
-                message: line.message,
-                flow_run_id: line.flow_run_id,
-                task_run_id: line.task_run_id,
-                // Stamped by the store.
-                writer: 0,
-                seq: 0,
-            })
+        let lines = body.0.into_iter().map(|line| NewLog {
+            name: line.name,
+            level: line.level,
+            message: line.message,
+            timestamp: line.timestamp.0,
+            flow_run_id: line.flow_run_id,
+            task_run_id: line.task_run_id,
         });
-        if !batch.ops.is_empty()
-            && let Outcome::Conflict(_) = store.commit(batch).await?
-        {
-            return Err(ApiError::integrity());
-        }
+        keep_logs(&self.ctx.store, lines).await?;
         Ok(Raw { status: StatusCode::CREATED, value: serde_json::Value::Null })
     }
 }

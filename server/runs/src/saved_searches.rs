@@ -1,14 +1,15 @@
 //! `/saved_searches`: filters of the web UI that somebody gave a name.
 
 use mintaka_core::records::{SavedSearch, saved_search};
-use mintaka_core::{Batch, Change, Direction, Filter, Json, Key, Outcome};
+use mintaka_core::{Direction, Filter, Json};
 use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, View, list, read};
+use mintaka_orchestration::ops::saved_searches::{delete_search, save_search};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Chapter, cascade};
+use crate::Chapter;
 
 const WHAT: &str = "Saved search";
 
@@ -51,21 +52,8 @@ impl SavedSearchesRoot {
     #[oai(path = "/", method = "put", operation_id = "save_search")]
     async fn save_search(&self, body: Input<SavedSearchCreate>) -> Result<Created<View<SavedSearch>>, ApiError> {
         let Input(SavedSearchCreate { name, filters }) = body;
-        let store = &self.ctx.store;
-        let (now, filters) = (store.now(), Json::of(&filters));
-        let replaced = Change::default().set(saved_search::filters, filters.clone()).set(saved_search::updated, now);
-        let key = Key::Unique(vec![name.as_str().into()]);
-        let search = SavedSearch { id: Uuid::new_v4(), created: now, updated: now, name, filters };
-        let Outcome::Committed { ops, .. } =
-            store.commit(Batch::new().upsert(search.clone(), replaced, Vec::new())).await?
-        else {
-            return Err(ApiError::integrity());
-        };
-        if ops.first().is_some_and(|done| done.inserted) {
-            return Ok(Created::new(search.into()));
-        }
-        let found = store.find::<SavedSearch>(key).await?.ok_or_else(|| ApiError::not_found(WHAT))?;
-        Ok(Created { new: false, value: found.into() })
+        let (search, new) = save_search(&self.ctx.store, name, Json::of(&filters)).await?;
+        Ok(Created { new, value: search.into() })
     }
 }
 
@@ -95,7 +83,7 @@ impl SavedSearches {
     /// Deletes a filter.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_saved_search")]
     async fn delete_saved_search(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match cascade::remove::<SavedSearch>(&self.ctx.store, id.0).await? {
+        match delete_search(&self.ctx.store, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -3,20 +3,21 @@
 use mintaka_api_filters::wire::{Labels, Plain, TaskInputs};
 use mintaka_api_filters::{Filters, TaskRunView, task_run_in, task_run_view, task_run_views};
 use mintaka_core::records::{TaskRun, task_run};
-use mintaka_core::{Change, Col, Direction, Json, Key, Tags, Versioned};
+use mintaka_core::{Col, Direction, Json, Tags};
 use mintaka_http::{
     ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, PageNumber, Paginated, When, list, number_of, read,
     sort,
 };
-use mintaka_orchestration::ops::{self, NewTaskRun, edit};
+use mintaka_orchestration::ops::task_runs::{delete_task_run, rename_task_run};
+use mintaka_orchestration::ops::{self, NewTaskRun};
 use mintaka_orchestration::{Proposed, TaskRunPolicy};
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
-use crate::flow_runs::{done, named};
-use crate::{Chapter, cascade};
+use crate::Chapter;
+use crate::flow_runs::named;
 
 // wire: reading and deleting say "Task", changing says "Task run".
 pub(crate) const WHAT: &str = "Task";
@@ -185,24 +186,23 @@ impl TaskRuns {
     /// Changes the name of a task run.
     #[oai(path = "/:id", method = "patch", operation_id = "update_task_run")]
     async fn update_task_run(&self, id: Path<Uuid>, body: Input<TaskRunUpdate>) -> Result<NoContent, ApiError> {
-        let mut change = Change::default().set(task_run::updated, self.ctx.store.now());
-        match &body.name {
-            MaybeUndefined::Undefined => {}
-            MaybeUndefined::Null => change = change.set(task_run::name, named(None)),
-            MaybeUndefined::Value(name) => change = change.set(task_run::name, named(Some(name.clone()))),
+        let name = match body.0.name {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(named(None)),
+            MaybeUndefined::Value(name) => Some(named(Some(name))),
+        };
+        match rename_task_run(&self.ctx.store, id.0, name).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found("Task run")),
         }
-        let decide = |_: &Versioned<TaskRun>| Ok::<_, ApiError>(change.clone());
-        let edited = edit::<TaskRun, ApiError>(&self.ctx.store, Key::id(id.0), decide).await?;
-        done(edited, || ApiError::not_found("Task run"))
     }
 
     /// Deletes a task run with its states and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_task_run")]
     async fn delete_task_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        if !cascade::remove::<TaskRun>(&self.ctx.store, id.0).await? {
-            return Err(ApiError::not_found(WHAT));
+        match delete_task_run(&self.ctx.store, id.0).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
         }
-        cascade::after_task_runs(&self.ctx.store, &[id.0], true).await?;
-        Ok(NoContent)
     }
 }

@@ -1,4 +1,4 @@
-//! Work on all rows of the store, whatever they are.
+//! Emptying the store, whatever is in it.
 
 use mintaka_core::{Batch, Col, Error, Key, Op, Query, Store, Table, records::TABLES};
 
@@ -9,7 +9,7 @@ const PAGE: u64 = 500;
 ///
 /// # Errors
 /// What the store answers; some rows may be gone then, and the call may be repeated.
-pub(crate) async fn clear(store: &Store) -> Result<(), Error> {
+pub async fn clear(store: &Store) -> Result<(), Error> {
     for &table in TABLES {
         clear_table(store, table).await?;
     }
