@@ -130,7 +130,7 @@ pub fn server(start: &Start) -> Result<(), String> {
         if ctx.settings.register_blocks {
             let ctx = ctx.clone();
             tokio::spawn(async move {
-                if let Err(error) = mintaka_api_blocks::register_builtin(&ctx.store).await {
+                if let Err(error) = mintaka_orchestration::ops::blocks::register_builtin(&ctx.store).await {
                     tracing::error!(%error, "the built-in block types could not be registered");
                 }
             });

@@ -1,17 +1,20 @@
-//! What goes with a block document that is deleted.
+//! What goes with blocks that are deleted, and what others do to them meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // what a test counts on may fail it
 
 mod world;
 
 use mintaka_core::records::{
     BlockDocument, BlockSchema, BlockType, Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, TaskRun,
-    TaskRunState, block_document,
+    TaskRunState, block_document, block_type,
 };
-use mintaka_core::{Batch, Filter, Json, Tags};
-use mintaka_orchestration::ops::blocks::{delete_block_document, delete_block_type};
+use mintaka_core::{Batch, Change, Filter, Json, Key, Tags};
+use mintaka_orchestration::ops::blocks::{
+    NO_VERSION, NewSchema, create_block_schema, delete_block_document, delete_block_schema, delete_block_type,
+};
 use mintaka_orchestration::ops::{NewTaskRun, create_task_run};
-use mintaka_orchestration::{Caller, Proposed};
-use serde_json::json;
+use mintaka_orchestration::secrets::Sealer;
+use mintaka_orchestration::{Caller, OpError, Proposed};
+use serde_json::{Map, json};
 use uuid::Uuid;
 use world::{World, world};
 
@@ -68,6 +71,10 @@ impl Blocks {
     }
 }
 
+fn sealer() -> Sealer {
+    Sealer::new(&[7; 32])
+}
+
 /// Two deployments (one by infrastructure, one by storage), a run and its task run that name a document.
 struct Named {
     deployments: [Uuid; 2],
@@ -106,7 +113,7 @@ async fn deployments_and_runs_go_with_the_document_that_they_name() {
     let other_run =
         world.run(Proposed::new(StateType::Running), |n| n.deployment_id = Some(of_gone.deployments[1])).await;
 
-    assert!(delete_block_document(&world.store, gone, Batch::new()).await.unwrap());
+    assert!(delete_block_document(&world.store, &sealer(), gone).await.unwrap());
     assert_eq!(is_there(&world, &of_gone).await, [false; 4]);
     assert_eq!(is_there(&world, &of_kept).await, [true; 4]);
     assert!(world.store.get::<FlowRun>(other_run).await.unwrap().is_some(), "it names no document");
@@ -114,7 +121,7 @@ async fn deployments_and_runs_go_with_the_document_that_they_name() {
     assert_eq!(store.count::<DeploymentSchedule>(Filter::all()).await.unwrap(), 2);
     assert_eq!(store.count::<FlowRunState>(Filter::all()).await.unwrap(), 2);
     assert_eq!(store.count::<TaskRunState>(Filter::all()).await.unwrap(), 1);
-    assert!(!delete_block_document(&world.store, gone, Batch::new()).await.unwrap());
+    assert!(!delete_block_document(&world.store, &sealer(), gone).await.unwrap());
 }
 
 #[tokio::test]
@@ -123,7 +130,40 @@ async fn they_go_too_when_the_type_of_the_document_is_deleted() {
     let blocks = Blocks::of(&world).await;
     let document = blocks.document(&world, "gone").await;
     let of_it = named(&world, document).await;
-    assert!(delete_block_type(&world.store, blocks.kind, Batch::new()).await.unwrap());
+    assert!(delete_block_type(&world.store, blocks.kind).await.unwrap());
     assert_eq!(world.store.count::<BlockDocument>(Filter::eq(block_document::id, document)).await.unwrap(), 0);
     assert_eq!(is_there(&world, &of_it).await, [false; 4]);
+}
+
+#[tokio::test]
+async fn what_becomes_protected_meanwhile_is_not_deleted() {
+    let world = world().await;
+    let blocks = Blocks::of(&world).await;
+    let protect = |on| {
+        let change = Change::default().set(block_type::is_protected, on);
+        Batch::new().update::<BlockType>(Key::id(blocks.kind), change)
+    };
+    world.meanwhile(protect(true));
+    let refused = delete_block_type(&world.store, blocks.kind).await.unwrap_err();
+    assert!(matches!(refused, OpError::Forbidden(_)), "{refused:?}");
+    world.store.commit(protect(false)).await.unwrap();
+    world.meanwhile(protect(true));
+    let refused = delete_block_schema(&world.store, blocks.schema).await.unwrap_err();
+    assert!(matches!(refused, OpError::Forbidden(_)), "{refused:?}");
+    assert!(world.store.get::<BlockSchema>(blocks.schema).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_schema_of_a_type_that_is_deleted_meanwhile_is_told_so() {
+    let world = world().await;
+    let blocks = Blocks::of(&world).await;
+    world.meanwhile(Batch::new().delete::<BlockType>(Key::id(blocks.kind)));
+    let new = NewSchema {
+        fields: Map::new(),
+        block_type_id: blocks.kind,
+        capabilities: Vec::new(),
+        version: NO_VERSION.into(),
+    };
+    let refused = create_block_schema(&world.store, &new).await.unwrap_err();
+    assert_eq!(refused, OpError::NotFound(format!("Block type {} not found.", blocks.kind)));
 }

@@ -11,8 +11,8 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, Flow, FlowRun, FlowRunState, PollStatus, StateType, WorkPool, WorkQueue, flow_run,
 };
 use mintaka_core::{
-    Backend, Batch, Batches, Direction, Error, Filter, Json, Layer, ManualClock, Outcome, Query, Record, Store, Tags,
-    Time,
+    Backend, Batch, Batches, CommitAnswer, Direction, Error, Filter, Json, Layer, ManualClock, Outcome, Query, Record,
+    Store, Tags, Time,
 };
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
@@ -43,10 +43,10 @@ impl Layer for Busy {
     fn inner(&self) -> &dyn Backend {
         &self.inner
     }
-    async fn commit(&self, batches: Batches) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some(batch) = meanwhile {
-            let outcomes = self.inner.commit(vec![batch].into()).await?;
+            let CommitAnswer { outcomes, .. } = self.inner.commit(vec![batch].into()).await?;
             assert!(matches!(outcomes[..], [Outcome::Committed { .. }]), "{outcomes:?}");
         }
         tokio::time::sleep(self.pause).await;

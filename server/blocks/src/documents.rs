@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use mintaka_core::records::{BlockDocument, BlockType, block_document};
-use mintaka_core::{Batch, Direction, Filter, Key, Versioned};
+use mintaka_core::{Direction, Filter, Key, Versioned};
 use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, list, read};
-use mintaka_orchestration::ops::blocks::delete_block_document;
+use mintaka_orchestration::ops::blocks::{
+    DocumentChange, NewDocument, create_block_document, delete_block_document, update_block_document,
+};
 use mintaka_orchestration::secrets::Sealer;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Tag;
-use crate::document_graph::{DocumentView, Documents, opened};
-use crate::document_write::{DocumentChange, NewDocument, create, update};
-use crate::events::{Happened, tell_document};
+use crate::document_graph::{DocumentView, DocumentViews};
 use crate::filters::{BlockDocumentFilter, BlockSchemaFilter, BlockTypeFilter, documents};
 use crate::schemas::object;
+use crate::{Tag, not_written};
 
 const WHAT: &str = "Block document";
 
@@ -98,7 +98,7 @@ impl DocumentsRootApi {
             block_type_id: body.block_type_id,
             is_anonymous: body.is_anonymous,
         };
-        let id = create(&self.ctx.store, &self.sealer, new).await?;
+        let id = create_block_document(&self.ctx.store, &self.sealer, &new).await?;
         let row = read::<BlockDocument>(&self.ctx, id, WHAT).await?;
         Ok(Created::new(view(&self.ctx, &self.sealer, row, false).await?))
     }
@@ -149,7 +149,7 @@ impl DocumentsApi {
         }
         let data = object(body.data, "data")?;
         let change = DocumentChange { data, merge, block_schema_id: body.block_schema_id };
-        match update(&self.ctx.store, &self.sealer, id.0, &change).await? {
+        match update_block_document(&self.ctx.store, &self.sealer, id.0, &change).await.map_err(not_written)? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -158,15 +158,7 @@ impl DocumentsApi {
     /// Deletes a document. Documents that refer to it lose that field.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_document")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
-        let row = read::<BlockDocument>(&self.ctx, id.0, WHAT).await?;
-        let graph = Documents::load(store, [row.clone()]).await?;
-        let mut told = Batch::new();
-        // A document that does not open must still be deletable.
-        if let (Some(kind), Ok(data)) = (graph.kind(&row), opened(&self.sealer, &row)) {
-            told = tell_document(store, told, Happened::Deleted, &row, &data, kind);
-        }
-        match delete_block_document(store, id.0, told).await? {
+        match delete_block_document(&self.ctx.store, &self.sealer, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -238,7 +230,7 @@ async fn views(
     secrets: bool,
 ) -> Result<Vec<DocumentView>, ApiError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let graph = Documents::load(&ctx.store, rows).await?;
+    let graph = DocumentViews::load(&ctx.store, rows).await?;
     ids.into_iter().filter_map(|id| graph.view(sealer, id, secrets).transpose()).collect()
 }
 

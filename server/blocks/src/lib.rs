@@ -1,27 +1,19 @@
 //! Blocks: types, schemas and documents, with their secrets sealed in the store and hidden in answers.
 
-mod builtin;
-mod checksum;
 mod document_graph;
-mod document_write;
 mod documents;
-mod events;
 mod filters;
-mod hidden;
 mod schema_graph;
-mod schema_write;
 mod schemas;
 mod types;
 
 use std::sync::Arc;
 
 use mintaka_http::{ApiError, Ctx};
-use mintaka_orchestration::secrets::{OpenError, Sealer};
+use mintaka_orchestration::ops::blocks::{NotWritten, Unreadable};
+use mintaka_orchestration::secrets::Sealer;
 use poem::http::StatusCode;
 use poem_openapi::{OpenApi, Tags};
-
-pub use builtin::register_builtin;
-pub use checksum::checksum;
 
 #[derive(Tags)]
 enum Tag {
@@ -55,7 +47,19 @@ pub fn apis(ctx: &Ctx, sealer: Arc<Sealer>) -> impl OpenApi + Clone + use<> {
 }
 
 /// A document that does not open: the operator must act, so the answer says how.
-fn unopened(error: OpenError) -> ApiError {
-    tracing::error!(%error, "cannot open a block document");
-    ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+fn unreadable(error: Unreadable) -> ApiError {
+    match error {
+        Unreadable::Damaged(error) => error.into(),
+        Unreadable::Sealed(error) => {
+            tracing::error!(%error, "cannot open a block document");
+            ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+    }
+}
+
+fn not_written(error: NotWritten) -> ApiError {
+    match error {
+        NotWritten::Op(error) => error.into(),
+        NotWritten::Unreadable(error) => unreadable(error),
+    }
 }

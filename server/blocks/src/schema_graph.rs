@@ -8,6 +8,7 @@ use mintaka_api_filters::by_id;
 use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema_reference};
 use mintaka_core::{Error, Filter, Json, Store};
 use mintaka_http::{Extra, View};
+use mintaka_orchestration::ops::blocks::take_object;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
@@ -140,13 +141,5 @@ fn add_reference(references: &mut Map<String, Value>, name: &str, entry: Value) 
         }
         Some(one) if *one != entry => *one = Value::Array(vec![one.take(), entry]),
         Some(_) => {}
-    }
-}
-
-/// Takes a member that is an object out; empty if it is none.
-pub(crate) fn take_object(fields: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
-    match fields.shift_remove(name) {
-        Some(Value::Object(object)) => object,
-        _ => Map::new(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use mintaka_core::records::{BlockSchema, BlockType, block_schema};
-use mintaka_core::{Batch, Direction, Filter};
+use mintaka_core::records::{BlockSchema, block_schema};
+use mintaka_core::{Direction, Filter};
 use mintaka_http::{ApiError, Created, Ctx, Input, NoContent, Out, Page, list, read, text_unless_absent};
-use mintaka_orchestration::ops::blocks::delete_block_schema;
-use poem::http::StatusCode;
+use mintaka_orchestration::ops::blocks::{
+    NO_VERSION, NewSchema, create_block_schema, delete_block_schema, newest_block_schema,
+};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
@@ -16,7 +17,6 @@ use uuid::Uuid;
 use crate::Tag;
 use crate::filters::BlockSchemaFilter;
 use crate::schema_graph::{SchemaView, Schemas};
-use crate::schema_write::{NO_VERSION, NewSchema, create, newest};
 
 const WHAT: &str = "Block schema";
 
@@ -49,18 +49,14 @@ impl SchemasRootApi {
     #[oai(path = "/", method = "post", operation_id = "create_block_schema")]
     async fn create(&self, body: Input<BlockSchemaCreate>) -> Result<Created<SchemaView>, ApiError> {
         let body = body.0;
-        let store = &self.ctx.store;
         let fields = object(body.fields, "fields")?;
-        let unknown =
-            || ApiError::detail(StatusCode::NOT_FOUND, format!("Block type {} not found.", body.block_type_id));
-        store.get::<BlockType>(body.block_type_id).await?.ok_or_else(unknown)?;
         let schema = NewSchema {
             fields,
             block_type_id: body.block_type_id,
             capabilities: body.capabilities,
             version: text_unless_absent("version", body.version)?.unwrap_or_else(|| NO_VERSION.into()),
         };
-        let (id, new) = create(store, &schema).await?;
+        let (id, new) = create_block_schema(&self.ctx.store, &schema).await?;
         Ok(Created { new, value: view(&self.ctx, id).await? })
     }
 }
@@ -91,7 +87,7 @@ impl SchemasApi {
         checksum: Path<String>,
         version: Query<Option<String>>,
     ) -> Result<Out<SchemaView>, ApiError> {
-        let found = newest(&self.ctx.store, &checksum, version.as_deref()).await?;
+        let found = newest_block_schema(&self.ctx.store, &checksum, version.as_deref()).await?;
         let schema = found.ok_or_else(|| ApiError::not_found(WHAT))?;
         Ok(Out(view(&self.ctx, schema.id).await?))
     }
@@ -105,13 +101,7 @@ impl SchemasApi {
     /// Deletes a schema with its documents, unless its type is protected.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_schema")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        let schema = read::<BlockSchema>(&self.ctx, id.0, WHAT).await?;
-        let of_type = self.ctx.store.get::<BlockType>(schema.block_type_id).await?;
-        if of_type.is_some_and(|of_type| of_type.is_protected) {
-            let detail = "Block schemas for protected block types cannot be deleted.";
-            return Err(ApiError::detail(StatusCode::FORBIDDEN, detail));
-        }
-        match delete_block_schema(&self.ctx.store, id.0, Batch::new()).await? {
+        match delete_block_schema(&self.ctx.store, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

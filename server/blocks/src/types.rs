@@ -1,9 +1,11 @@
 //! Routes of block types.
 
 use mintaka_core::records::{BlockType, block_schema, block_type};
-use mintaka_core::{Batch, Change, Col, Direction, Error, Filter, Key, Outcome};
+use mintaka_core::{Direction, Filter, Key};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Raw, View, check_name, list, read};
-use mintaka_orchestration::ops::blocks::delete_block_type;
+use mintaka_orchestration::ops::blocks::{
+    Look, LookEdit, NewBlockType, create_block_type, delete_block_type, register_builtin, update_block_type,
+};
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;
@@ -12,13 +14,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Tag;
-use crate::builtin::register_builtin;
-use crate::events::{Happened, tell_type};
 use crate::filters::{BlockSchemaFilter, BlockTypeFilter};
 
 pub(crate) const WHAT: &str = "Block type";
-/// How often a change is tried while others change the same type.
-const ATTEMPTS: usize = 20;
 
 #[derive(Object)]
 struct BlockTypeCreate {
@@ -68,27 +66,14 @@ impl TypesRootApi {
             let detail = "Block type names beginning with 'Prefect' are reserved.";
             return Err(ApiError::detail(StatusCode::FORBIDDEN, detail));
         }
-        let store = &self.ctx.store;
-        let now = store.now();
-        let row = BlockType {
-            id: store.new_id(),
-            created: now,
-            updated: now,
-            name: body.name,
-            slug: body.slug,
+        let look = Look {
             logo_url: body.logo_url,
             documentation_url: body.documentation_url,
             description: body.description.map(escaped),
             code_example: body.code_example.map(escaped),
-            is_protected: false,
         };
-        let batch = tell_type(store, Batch::new().insert(row.clone()), Happened::Created, &row);
-        match store.commit(batch).await? {
-            Outcome::Conflict(_) => {
-                Err(ApiError::conflict(format!("Block type with name \"{}\" already exists", row.name)))
-            }
-            _ => Ok(Created::new(type_view(row))),
-        }
+        let new = NewBlockType { name: body.name, slug: body.slug, look };
+        Ok(Created::new(type_view(create_block_type(&self.ctx.store, new).await?)))
     }
 }
 
@@ -134,64 +119,39 @@ impl TypesApi {
     /// Changes how a block type is presented.
     #[oai(path = "/:id", method = "patch", operation_id = "update_block_type")]
     async fn update(&self, id: Path<Uuid>, body: Input<BlockTypeUpdate>) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
+        let body = body.0;
         for (member, sent) in [("logo_url", &body.logo_url), ("documentation_url", &body.documentation_url)] {
             check_address(member, sent.as_opt_ref().flatten().map(String::as_str))?;
         }
-        for _ in 0..ATTEMPTS {
-            let seen = read::<BlockType>(&self.ctx, id.0, WHAT).await?;
-            let mut row = seen.record.clone();
-            let mut change = Change::default();
-            for (column, member, sent) in [
-                (block_type::logo_url, &mut row.logo_url, &body.logo_url),
-                (block_type::documentation_url, &mut row.documentation_url, &body.documentation_url),
-                (block_type::description, &mut row.description, &body.description),
-                (block_type::code_example, &mut row.code_example, &body.code_example),
-            ] {
-                change = with_member(change, column, member, sent);
-            }
-            // What changes nothing is not written: clients send the same with every block that they save.
-            if change.is_empty() {
-                return Ok(NoContent);
-            }
-            row.updated = store.now();
-            let change = change.set(block_type::updated, row.updated);
-            let batch = Batch::new().version(&seen).update::<BlockType>(Key::id(id.0), change);
-            let batch = tell_type(store, batch, Happened::Updated, &row);
-            if !matches!(store.commit(batch).await?, Outcome::Conflict(_)) {
-                return Ok(NoContent);
-            }
+        let edit = LookEdit {
+            logo_url: patched(body.logo_url),
+            documentation_url: patched(body.documentation_url),
+            description: patched(body.description),
+            code_example: patched(body.code_example),
+        };
+        match update_block_type(&self.ctx.store, id.0, &edit).await? {
+            true => Ok(NoContent),
+            false => Err(ApiError::not_found(WHAT)),
         }
-        Err(Error::Unavailable("the block type is being changed too often".into()).into())
     }
 
     /// Deletes a block type with its schemas and documents, unless it is protected.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_type")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
-        let row = read::<BlockType>(&self.ctx, id.0, WHAT).await?;
-        if row.is_protected {
-            return Err(ApiError::detail(StatusCode::FORBIDDEN, "protected block types cannot be deleted."));
-        }
-        let told = tell_type(store, Batch::new(), Happened::Deleted, &row);
-        match delete_block_type(store, id.0, told).await? {
+        match delete_block_type(&self.ctx.store, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
     }
 }
 
-fn with_member(change: Change, column: Col, member: &mut Option<String>, sent: &MaybeUndefined<String>) -> Change {
-    let sent = match sent {
-        MaybeUndefined::Undefined => return change,
-        MaybeUndefined::Null => None,
-        MaybeUndefined::Value(text) => Some(text.clone()),
-    };
-    if *member == sent {
-        return change;
+/// What a patch says about a member: nothing, null or a text.
+fn patched(sent: MaybeUndefined<String>) -> Option<Option<String>> {
+    match sent {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(text) => Some(Some(text)),
     }
-    member.clone_from(&sent);
-    change.set(column, sent)
 }
 
 /// Whether clients take a text for the address of a web page.

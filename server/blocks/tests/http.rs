@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mintaka_api_blocks::{apis, register_builtin};
+use mintaka_api_blocks::apis;
 use mintaka_api_testing::{Calls, V3, calls};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{
@@ -12,6 +12,7 @@ use mintaka_core::records::{
 };
 use mintaka_core::{Batch, Filter, Record, Store};
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::ops::blocks::register_builtin;
 use mintaka_orchestration::ops::blocks::{check_key, default_result_storage, set_default_result_storage};
 use mintaka_orchestration::secrets::{OpenError, Sealer};
 use poem::{Endpoint, Response};
@@ -435,12 +436,15 @@ async fn documents_in_documents_are_references_that_follow_what_they_name() {
 #[tokio::test]
 async fn deleting_a_type_takes_schemas_documents_and_the_default_storage_with_it() {
     let api = api();
-    let kind = api.kind("t", &[]).await;
+    let of_type = api.block_type("t").await;
+    let body = json!({"fields": {"title": "t"}, "block_type_id": of_type["id"], "capabilities": ["write-path"]});
+    let schema = api.expect("POST", "/block_schemas/", body, 201).await;
+    let kind = json!({"block_type_id": of_type["id"], "block_schema_id": schema["id"]});
     let other = api.kind("u", &[]).await;
     let first = api.document(&kind, "a", json!({})).await;
     api.document(&other, "b", json!({"x": {"$ref": {"block_document_id": first["id"]}}})).await;
     let id = first["id"].as_str().unwrap().parse().unwrap();
-    assert!(set_default_result_storage(&api.store, id).await.unwrap());
+    set_default_result_storage(&api.store, id).await.unwrap();
     api.expect("DELETE", &format!("/block_types/{}", kind["block_type_id"].as_str().unwrap()), Value::Null, 204).await;
     assert_eq!(
         (api.count::<BlockType>().await, api.count::<BlockSchema>().await, api.count::<BlockDocument>().await),

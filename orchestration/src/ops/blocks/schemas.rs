@@ -5,53 +5,55 @@ use std::future::Future;
 use std::pin::Pin;
 
 use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema};
-use mintaka_core::{Batch, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Versioned};
-use mintaka_http::ApiError;
+use mintaka_core::{Batch, Direction, Error, Filter, Json, Key, Query, Record, Store, Tags, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::checksum::{checksum, own_definitions, references};
-use crate::schema_graph::take_object;
+use super::checksum::{checksum, own_definitions, references};
+use crate::error::OpError;
+use crate::ops::optimistic::{Decision, Lost, optimistic};
 
 /// The version of a schema that was given none.
-pub(crate) const NO_VERSION: &str = "non-versioned";
-/// How often a schema is tried while others make the same ones.
-const ATTEMPTS: usize = 20;
+pub const NO_VERSION: &str = "non-versioned";
 /// How deep blocks may hold blocks.
 const DEEPEST: usize = 50;
 
 /// A schema to be made.
-#[derive(Clone)]
-pub(crate) struct NewSchema {
+#[derive(Clone, Debug)]
+pub struct NewSchema {
+    /// Its fields, as JSON Schema with references to other blocks.
     pub fields: Map<String, Value>,
+    /// Must exist.
     pub block_type_id: Uuid,
+    /// What blocks of this schema can do.
     pub capabilities: Vec<String>,
+    /// A version, or [`NO_VERSION`].
     pub version: String,
 }
 
 /// Makes a schema, or finds the one of its checksum and version: its id, and whether it is new.
 ///
 /// # Errors
-/// 409 for a block type that does not exist; what the store answers.
-pub(crate) async fn create(store: &Store, new: &NewSchema) -> Result<(Uuid, bool), ApiError> {
-    for _ in 0..ATTEMPTS {
+/// [`OpError::NotFound`] for an unknown type; [`OpError::Conflict`] for an unknown type of a block that it holds.
+pub async fn create_block_schema(store: &Store, new: &NewSchema) -> Result<(Uuid, bool), OpError> {
+    optimistic(store, "the block schema", |_: Option<Lost>| async move {
+        let unknown = || OpError::NotFound(format!("Block type {} not found.", new.block_type_id));
+        store.get::<BlockType>(new.block_type_id).await?.ok_or_else(unknown)?;
         let mut plan = Plan { store, batch: Batch::new(), made: HashMap::new() };
         let (id, is_new) = plan.schema(new.clone(), None, 0).await?;
-        if !is_new {
-            return Ok((id, false));
-        }
-        if !matches!(store.commit(plan.batch).await?, Outcome::Conflict(_)) {
-            return Ok((id, true));
-        }
-    }
-    Err(Error::Unavailable("the schema is being changed too often".into()).into())
+        Ok(match is_new {
+            true => Decision::Commit(plan.batch, (id, true)),
+            false => Decision::Answer((id, false)),
+        })
+    })
+    .await
 }
 
 /// The newest schema of a checksum, of one version or of any.
 ///
 /// # Errors
 /// What the store answers.
-pub(crate) async fn newest(
+pub async fn newest_block_schema(
     store: &Store,
     checksum: &str,
     version: Option<&str>,
@@ -72,14 +74,14 @@ struct Plan<'a> {
     made: HashMap<(String, String), Uuid>,
 }
 
-type Planned<'f> = Pin<Box<dyn Future<Output = Result<(Uuid, bool), ApiError>> + Send + 'f>>;
+type Planned<'f> = Pin<Box<dyn Future<Output = Result<(Uuid, bool), OpError>> + Send + 'f>>;
 
 impl Plan<'_> {
     /// Plans a schema and, below it, those that it refers to. `definitions` are those of the outermost schema.
     fn schema(&mut self, new: NewSchema, definitions: Option<Map<String, Value>>, depth: usize) -> Planned<'_> {
         Box::pin(async move {
             if depth > DEEPEST {
-                return Err(ApiError::conflict(format!("Blocks hold blocks more than {DEEPEST} deep.")));
+                return Err(OpError::Conflict(format!("Blocks hold blocks more than {DEEPEST} deep.")));
             }
             let NewSchema { mut fields, block_type_id, capabilities, version } = new;
             let sent = take_object(&mut fields, "definitions");
@@ -91,7 +93,7 @@ impl Plan<'_> {
             if let Some(&id) = self.made.get(&(checksum.clone(), version.clone())) {
                 return Ok((id, true));
             }
-            if let Some(existing) = newest(self.store, &checksum, Some(&version)).await? {
+            if let Some(existing) = newest_block_schema(self.store, &checksum, Some(&version)).await? {
                 return Ok((existing.id, false));
             }
             let own = own_definitions(&fields, &definitions);
@@ -127,7 +129,7 @@ impl Plan<'_> {
         sent: Map<String, Value>,
         definitions: Map<String, Value>,
         depth: usize,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), OpError> {
         let mut linked = HashSet::new();
         for (name, value) in sent {
             let entries = match value {
@@ -163,11 +165,11 @@ impl Plan<'_> {
         entry: &Value,
         definitions: &Map<String, Value>,
         depth: usize,
-    ) -> Result<Uuid, ApiError> {
+    ) -> Result<Uuid, OpError> {
         let text = |member: &str| entry.get(member).and_then(Value::as_str).unwrap_or_default();
         let (slug, checksum) = (text("block_type_slug"), text("block_schema_checksum"));
         let of_type = self.store.find::<BlockType>(Key::Unique(vec![slug.into()])).await?.ok_or_else(|| {
-            ApiError::conflict(format!(
+            OpError::Conflict(format!(
                 "Cannot create block schema because block type '{slug}' was not found.Did you forget to register the \
                  block type?"
             ))
@@ -175,13 +177,13 @@ impl Plan<'_> {
         if let Some(&id) = self.made.get(&(checksum.to_owned(), NO_VERSION.to_owned())) {
             return Ok(id);
         }
-        if let Some(existing) = newest(self.store, checksum, None).await? {
+        if let Some(existing) = newest_block_schema(self.store, checksum, None).await? {
             let key = Key::id(existing.id);
             self.batch = std::mem::take(&mut self.batch).present::<BlockSchema>(key);
             return Ok(existing.id);
         }
         let definition = definition_of(fields, name, slug, definitions).ok_or_else(|| {
-            ApiError::conflict(format!(
+            OpError::Conflict(format!(
                 "Unable to create nested block schema for block type '{}' due to missing definition.",
                 of_type.name
             ))
@@ -210,5 +212,13 @@ fn definition_of<'a>(
     match names.len() {
         1 => named.next(),
         _ => named.find(|definition| definition.get("block_type_slug").and_then(Value::as_str) == Some(slug)),
+    }
+}
+
+/// Takes a member that is an object out; empty if it is none.
+pub fn take_object(fields: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+    match fields.shift_remove(name) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
     }
 }

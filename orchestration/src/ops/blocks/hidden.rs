@@ -5,16 +5,16 @@
 use serde_json::{Map, Value};
 
 /// What stands for a secret, whatever its type and length.
-pub(crate) const HIDDEN: &str = "********";
+pub const HIDDEN: &str = "********";
 
 /// The secret paths of a schema's fields.
-pub(crate) fn secret_paths(fields: &Value) -> Vec<Vec<String>> {
+pub fn secret_paths(fields: &Value) -> Vec<Vec<String>> {
     let paths = fields["secret_fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
     paths.map(|path| path.split('.').map(str::to_owned).collect()).collect()
 }
 
 /// Hides the values at secret paths. A plain null is no secret; below a wildcard everything is.
-pub(crate) fn hide(data: &mut Map<String, Value>, paths: &[Vec<String>]) {
+pub fn hide(data: &mut Map<String, Value>, paths: &[Vec<String>]) {
     for path in paths {
         match before_wildcard(path) {
             None => {
@@ -33,7 +33,7 @@ pub(crate) fn hide(data: &mut Map<String, Value>, paths: &[Vec<String>]) {
 }
 
 /// Puts the current value wherever a secret path of an update holds a hidden one: somebody sends back what was shown.
-pub(crate) fn keep(update: &mut Map<String, Value>, current: &Map<String, Value>, paths: &[Vec<String>]) {
+pub fn keep(update: &mut Map<String, Value>, current: &Map<String, Value>, paths: &[Vec<String>]) {
     for path in paths {
         match before_wildcard(path) {
             None => {

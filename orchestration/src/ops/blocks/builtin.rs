@@ -8,7 +8,7 @@ use mintaka_core::{Batch, Change, Error, Json, Key, Outcome, Store, Tags};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-const DATA: &str = include_str!("../data/system_blocks.json");
+const DATA: &str = include_str!("../../../data/system_blocks.json");
 
 #[derive(Deserialize)]
 struct BuiltIn {

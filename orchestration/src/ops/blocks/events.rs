@@ -2,10 +2,11 @@
 
 use mintaka_core::records::{BlockDocument, BlockSchema, BlockType};
 use mintaka_core::{Batch, Store};
-use mintaka_orchestration::ops::events::{Labels, RESOURCE_NAME};
-pub(crate) use mintaka_orchestration::ops::lifecycle_events::Happened;
-use mintaka_orchestration::ops::lifecycle_events::lifecycle;
 use serde_json::{Map, Value, json};
+
+use super::hidden::secret_paths;
+use crate::ops::events::{Labels, RESOURCE_NAME};
+use crate::ops::lifecycle_events::{Happened, lifecycle};
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -15,7 +16,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Adds to a batch what it does to a block type.
-pub(crate) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
+pub(super) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
     let mut event = lifecycle(store, "block-type", happened, row.id, &row.name);
     event.payload = object(json!({
         "name": row.name,
@@ -31,7 +32,7 @@ pub(crate) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &B
 
 /// Adds to a batch what it does to a document, unless that is anonymous. Of the data only top-level texts that are no
 /// secrets are told.
-pub(crate) fn tell_document(
+pub(super) fn tell_document(
     store: &Store,
     batch: Batch,
     happened: Happened,
@@ -48,7 +49,7 @@ pub(crate) fn tell_document(
         Labels::related(type_id, "block-type").with(RESOURCE_NAME, of_type.name.as_str()),
         Labels::related(format!("prefect.block-schema.{}", schema.id), "block-schema"),
     ];
-    let secret = crate::hidden::secret_paths(&schema.fields.value());
+    let secret = secret_paths(&schema.fields.value());
     let told = |key: &str, value: &Value| {
         value.is_string() && !secret.iter().any(|path| path.first().is_some_and(|first| first == key || first == "*"))
     };

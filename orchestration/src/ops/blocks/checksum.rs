@@ -37,7 +37,7 @@ pub fn checksum(fields: &Map<String, Value>) -> String {
 }
 
 /// The definitions that an object refers to, directly or through others, and that are no blocks.
-pub(crate) fn own_definitions(object: &Map<String, Value>, definitions: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn own_definitions(object: &Map<String, Value>, definitions: &Map<String, Value>) -> Map<String, Value> {
     let mut own = Map::new();
     let mut todo = Vec::new();
     references_of_object(object, &mut todo);
@@ -54,7 +54,7 @@ pub(crate) fn own_definitions(object: &Map<String, Value>, definitions: &Map<Str
 }
 
 /// Names of the definitions that a value refers to.
-pub(crate) fn references(value: &Value, found: &mut Vec<String>) {
+pub(super) fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => references_of_object(object, found),
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn checksums_are_those_of_both_stock_clients() {
         // Computed by the clients 2.20.26 and 3.9.1, which agree.
-        let table: Vec<Map<String, Value>> = serde_json::from_str(include_str!("../tests/checksums.json")).unwrap();
+        let table: Vec<Map<String, Value>> =
+            serde_json::from_str(include_str!("../../../data/checksums.json")).unwrap();
         assert!(table.len() > 10);
         for case in table {
             let fields = case["fields"].as_object().unwrap();

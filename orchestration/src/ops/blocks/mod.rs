@@ -1,12 +1,30 @@
 //! Blocks: which document results go to by default, and deletes with all that hangs on what is deleted.
 
+mod builtin;
+mod checksum;
+mod document_graph;
+mod documents;
+mod events;
+pub mod hidden;
+mod schemas;
+mod types;
+
 use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
     block_document_reference, block_schema, block_schema_reference, configuration, deployment, flow_run,
 };
-use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Versioned};
+use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Query, Record, Store, Versioned};
 use serde_json::json;
 use uuid::Uuid;
+
+pub use builtin::register_builtin;
+pub use checksum::checksum;
+pub use document_graph::{DEEPEST, Documents, MOST_SHOWN, Unreadable, opened};
+pub use documents::{
+    DocumentChange, NewDocument, NotWritten, create_block_document, delete_block_document, update_block_document,
+};
+pub use schemas::{NO_VERSION, NewSchema, create_block_schema, newest_block_schema, take_object};
+pub use types::{Look, LookEdit, NewBlockType, create_block_type, delete_block_type, update_block_type};
 
 use super::cascade::{sweep_deployments, sweep_flow_runs};
 use super::optimistic::{Decision, optimistic};
@@ -103,45 +121,41 @@ async fn check_default_result_storage(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes one row, together with what `with` writes; false, and nothing is done, if it was not there.
-async fn delete_one<R: Record>(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
-    let batch = with.present::<R>(Key::id(id)).delete::<R>(Key::id(id));
-    Ok(!matches!(store.commit(batch).await?, Outcome::Conflict(_)))
-}
-
-/// Deletes a document, every reference from or to it, and what cannot be without it, together with what `with` writes;
-/// false if it was not there.
-///
-/// Deployments that name it as infrastructure or storage go with their schedules, flow runs that name it as
-/// infrastructure with all of theirs. No event tells of these. (wire: cascades of the tables)
+/// Deletes a schema with its documents; false if there was none.
 ///
 /// # Errors
-/// What the store answers. The document may be gone then; repeating sweeps the rest.
-pub async fn delete_block_document(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
-    let deleted = delete_one::<BlockDocument>(store, id, with).await?;
-    sweep_after_documents(store, &[id]).await?;
-    check_default_result_storage(store).await?;
-    Ok(deleted)
-}
-
-/// Deletes a schema with its documents, together with what `with` writes; false if it was not there.
-///
-/// # Errors
-/// As [`delete_block_document`].
-pub async fn delete_block_schema(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
-    let deleted = delete_one::<BlockSchema>(store, id, with).await?;
+/// [`OpError::Forbidden`] for a schema of a protected type.
+pub async fn delete_block_schema(store: &Store, id: Uuid) -> Result<bool, OpError> {
+    let deleted = optimistic(store, "the block schema", |_| async move {
+        let Some(schema) = store.get::<BlockSchema>(id).await? else { return Ok(Decision::Answer(false)) };
+        let mut batch = Batch::new().version(&schema).delete::<BlockSchema>(Key::id(id));
+        if let Some(of_type) = store.get::<BlockType>(schema.block_type_id).await? {
+            if of_type.is_protected {
+                let why = "Block schemas for protected block types cannot be deleted.";
+                return Err(OpError::Forbidden(why.into()));
+            }
+            batch = batch.version(&of_type);
+        }
+        Ok(Decision::Commit(batch, true))
+    })
+    .await?;
     sweep_schema_references(store, &[id]).await?;
     sweep_documents(store, Filter::eq(block_document::block_schema_id, id)).await?;
     check_default_result_storage(store).await?;
     Ok(deleted)
 }
 
-/// Deletes a type with its schemas and documents, together with what `with` writes; false if it was not there.
+/// Deletes every reference from or to a deleted document, and what cannot be without it.
 ///
-/// # Errors
-/// As [`delete_block_document`].
-pub async fn delete_block_type(store: &Store, id: Uuid, with: Batch) -> Result<bool, Error> {
-    let deleted = delete_one::<BlockType>(store, id, with).await?;
+/// Deployments that name it as infrastructure or storage go with their schedules, flow runs that name it as
+/// infrastructure with all of theirs. No event tells of these. (wire: cascades of the tables) Safe to repeat.
+async fn after_document(store: &Store, id: Uuid) -> Result<(), Error> {
+    sweep_after_documents(store, &[id]).await?;
+    check_default_result_storage(store).await
+}
+
+/// Deletes the schemas and documents of a deleted type. Safe to repeat.
+async fn after_type(store: &Store, id: Uuid) -> Result<(), Error> {
     sweep_documents(store, Filter::eq(block_document::block_type_id, id)).await?;
     let of_type = Filter::eq(block_schema::block_type_id, id);
     loop {
@@ -154,8 +168,7 @@ pub async fn delete_block_type(store: &Store, id: Uuid, with: Batch) -> Result<b
         sweep_schema_references(store, &ids).await?;
         sweep::<BlockSchema>(store, Filter::any(block_schema::id, ids)).await?;
     }
-    check_default_result_storage(store).await?;
-    Ok(deleted)
+    check_default_result_storage(store).await
 }
 
 async fn sweep_documents(store: &Store, filter: Filter) -> Result<(), Error> {
