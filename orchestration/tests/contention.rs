@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mintaka_core::records::{
-    Deployment, DeploymentSchedule, Event, FlowRunState, StateType, Variable, deployment, event, flow_run_state,
+    Deployment, DeploymentSchedule, Event, FlowRunState, StateType, TaskRun, Variable, deployment, event,
+    flow_run_state,
 };
 use mintaka_core::{Change, Filter, Json, Store, Tags};
 use mintaka_orchestration::caller::ClientLine;
@@ -15,7 +16,7 @@ use mintaka_orchestration::ops::deployments::NewSchedule;
 use mintaka_orchestration::ops::deployments::{DeploymentEdit, ScheduleEdit, edit_deployment, schedules_of};
 use mintaka_orchestration::ops::variables::{VariableEdit, VariableKey, create_variable, update_variable};
 use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue, queues_of};
-use mintaka_orchestration::ops::{Edited, set_flow_run_state};
+use mintaka_orchestration::ops::{Edited, NewTaskRun, create_task_run, set_flow_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
 use mintaka_orchestration::{Caller, OpError, Proposed};
 use serde_json::json;
@@ -66,7 +67,7 @@ async fn a_deployment_that_many_clients_edit_takes_every_edit_once() {
     let world = slow_world().await;
     let id = world.deployment(|_| {}).await;
     all_at_once(&world.store, |store, n| async move {
-        let edit = DeploymentEdit::of(Change::default().set(deployment::description, format!("{n}")), ClientLine::V3);
+        let edit = DeploymentEdit::of(Change::default().set(deployment::description, format!("{n}")));
         let schedule = NewSchedule {
             schedule: Json::from(json!({"interval": 60 + n})),
             active: true,
@@ -113,4 +114,14 @@ async fn a_variable_that_many_clients_change_takes_every_change_once() {
     let values: BTreeSet<String> = told.iter().map(|event| event.payload.value()["value"].to_string()).collect();
     assert_eq!((told.len(), values.len()), (WRITERS, WRITERS));
     assert!(values.contains(world.get::<Variable>(id).await.value.text()));
+}
+
+#[tokio::test]
+async fn a_task_run_without_a_flow_run_is_made_once_however_many_make_it() {
+    let world = slow_world().await;
+    all_at_once(&world.store, |store, _| async move {
+        create_task_run(&store, NewTaskRun::of(None, "task", "call"), &Caller::SERVER).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(world.store.count::<TaskRun>(Filter::all()).await.unwrap(), 1);
 }

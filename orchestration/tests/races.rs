@@ -4,11 +4,13 @@
 mod world;
 
 use mintaka_core::records::{
-    BlockDocument, Deployment, DeploymentSchedule, FlowRun, FlowRunInput, StateType, TaskRun, WorkPool, WorkQueue,
-    deployment, flow_run, work_pool,
+    Agent, BlockDocument, Deployment, DeploymentSchedule, FlowRun, FlowRunInput, StateType, TaskRun, WorkPool,
+    WorkQueue, deployment, flow_run, task_run, work_pool,
 };
-use mintaka_core::{Batch, Change, Json, Key};
+use mintaka_core::{Batch, Change, Filter, Json, Key};
 use mintaka_orchestration::caller::ClientLine;
+use mintaka_orchestration::ops::agents::agent_polled;
+use mintaka_orchestration::ops::blocks::delete_block_document;
 use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted, create_run_of};
 use mintaka_orchestration::ops::deployments::{DeploymentEdit, Upsert, edit_deployment, upsert_deployment};
 use mintaka_orchestration::ops::flow_run_inputs::{input_key, send_input};
@@ -16,9 +18,13 @@ use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, update_flow_run};
 use mintaka_orchestration::ops::parameters_edit::ParametersEdit;
 use mintaka_orchestration::ops::placement::Placement;
 use mintaka_orchestration::ops::resume::resume_flow_run;
-use mintaka_orchestration::ops::work_queues::queue_named;
-use mintaka_orchestration::ops::{NewFlowRun, NewTaskRun, create_flow_run, create_task_run};
-use mintaka_orchestration::{Caller, OpError, Proposed, Status};
+use mintaka_orchestration::ops::work_queues::{QueueDeleted, delete_queue, queue_named};
+use mintaka_orchestration::ops::{
+    NewFlowRun, NewTaskRun, create_flow_run, create_task_run, propose_flow_run_state, propose_task_run_state,
+};
+use mintaka_orchestration::rules::FlowPolicy;
+use mintaka_orchestration::secrets::Sealer;
+use mintaka_orchestration::{Caller, OpError, Proposed, State, Status};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use world::{World, at, world};
@@ -33,7 +39,7 @@ async fn edited(world: &World, id: Uuid, edit: DeploymentEdit) -> Result<(), OpE
 }
 
 fn nothing() -> DeploymentEdit {
-    DeploymentEdit::of(Change::default(), ClientLine::V3)
+    DeploymentEdit::of(Change::default())
 }
 
 fn template(property: Value) -> Json {
@@ -185,7 +191,7 @@ async fn a_deployment_does_not_name_a_block_that_is_deleted_meanwhile() {
     let id = world.deployment(|_| {}).await;
     world.insert(document()).await;
     world.meanwhile(Batch::new().delete::<BlockDocument>(by_id(block)));
-    let refused = edited(&world, id, DeploymentEdit::of(sent, ClientLine::V3)).await.unwrap_err();
+    let refused = edited(&world, id, DeploymentEdit::of(sent)).await.unwrap_err();
     assert_eq!(refused, OpError::data_integrity());
     assert_eq!(world.get::<Deployment>(id).await.storage_document_id, None);
 }
@@ -219,4 +225,61 @@ async fn the_input_for_a_pause_that_ends_meanwhile_is_not_kept() {
     assert_eq!(done.status, Status::Abort);
     let kept = world.store.find::<FlowRunInput>(input_key(run, "r")).await.unwrap();
     assert!(kept.is_none(), "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_deployment_that_moves_to_another_queue_while_its_old_one_is_deleted_keeps_the_new_one() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let (old, new) = (world.queue(&pool, "old", None).await.id, world.queue(&pool, "new", None).await.id);
+    let id = world.deployment(|d| d.work_queue_id = Some(old)).await;
+    // The queue itself goes first, and then it is taken out of what names it.
+    world.store.commit(Batch::new().delete::<WorkQueue>(by_id(old))).await.unwrap();
+    let moved = Change::default().set(deployment::work_queue_id, new);
+    world.meanwhile(Batch::new().update::<Deployment>(by_id(id), moved));
+    assert_eq!(delete_queue(&world.store, old, ClientLine::V3).await.unwrap(), QueueDeleted::Missing);
+    assert_eq!(world.get::<Deployment>(id).await.work_queue_id, Some(new));
+}
+
+#[tokio::test]
+async fn an_agent_is_not_noted_at_a_queue_that_is_deleted_meanwhile() {
+    let world = world().await;
+    let pool = world.pool(None).await;
+    let queue = world.queue(&pool, "q", None).await.id;
+    world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue)));
+    agent_polled(&world.store, Uuid::new_v4(), queue).await.unwrap();
+    assert_eq!(world.store.count::<Agent>(Filter::all()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_deployment_that_lets_go_of_a_block_while_it_is_deleted_stays() {
+    let world = world().await;
+    let block = Uuid::new_v4();
+    let id = world.deployment(|d| d.storage_document_id = Some(block)).await;
+    let let_go = Change::default().set(deployment::storage_document_id, None::<Uuid>);
+    world.meanwhile(Batch::new().update::<Deployment>(by_id(id), let_go));
+    assert!(!delete_block_document(&world.store, &Sealer::new(&[7; 32]), block).await.unwrap());
+    assert_eq!(world.get::<Deployment>(id).await.storage_document_id, None);
+}
+
+#[tokio::test]
+async fn a_state_is_proposed_over_the_run_as_it_is_when_it_is_written() {
+    let world = world().await;
+    let run = world.run(Proposed::new(StateType::Paused), |_| {}).await;
+    let ended = Change::default().set(flow_run::state_type, StateType::Completed);
+    world.meanwhile(Batch::new().update::<FlowRun>(by_id(run), ended));
+    let failed = |run: &FlowRun, _: Option<&State>| {
+        (run.state_type == Some(StateType::Paused)).then(|| Proposed::new(StateType::Failed))
+    };
+    let done = propose_flow_run_state(&world.store, run, FlowPolicy::Minimal, &Caller::SERVER, failed).await.unwrap();
+    assert!(done.is_none(), "{done:?}");
+    assert_eq!(world.get::<FlowRun>(run).await.state_type, Some(StateType::Completed));
+
+    let task = create_task_run(&world.store, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
+    let ended = Change::default().set(task_run::state_type, StateType::Completed);
+    world.meanwhile(Batch::new().update::<TaskRun>(by_id(task), ended));
+    let cancelled =
+        |task: &TaskRun| (task.state_type != Some(StateType::Completed)).then(|| Proposed::new(StateType::Cancelled));
+    let done = propose_task_run_state(&world.store, task, true, &Caller::SERVER, cancelled).await.unwrap();
+    assert!(done.is_none(), "{done:?}");
 }

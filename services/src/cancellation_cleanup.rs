@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, TaskRun, flow_run, task_run};
 use mintaka_core::{Cmp, Error, Filter, Store, Time};
-use mintaka_orchestration::ops::{set_flow_run_state, set_task_run_state};
+use mintaka_orchestration::ops::{propose_flow_run_state, propose_task_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed};
+use mintaka_orchestration::{Caller, OpError, Proposed, State};
 use uuid::Uuid;
 
 use crate::each::each;
@@ -104,32 +104,33 @@ async fn stuck_runs(ctx: &Ctx, limit: Time) -> Result<Vec<Uuid>, Error> {
 }
 
 async fn cancel_task(store: &Store, id: Uuid) -> Result<bool, OpError> {
-    match store.get::<TaskRun>(id).await? {
-        Some(task) if task.state_type.is_none_or(|state| !state.is_terminal()) => {}
-        _ => return Ok(false),
-    }
-    let cancelled = Proposed::new(StateType::Cancelled).saying(PARENT_CANCELLED);
-    Ok(set_task_run_state(store, id, cancelled, true, &Caller::SERVER).await?.wrote)
+    let cancelled = |task: &TaskRun| {
+        let goes_on = task.state_type.is_none_or(|state| !state.is_terminal());
+        goes_on.then(|| Proposed::new(StateType::Cancelled).saying(PARENT_CANCELLED))
+    };
+    let done = propose_task_run_state(store, id, true, &Caller::SERVER, cancelled).await?;
+    Ok(done.is_some_and(|done| done.wrote))
 }
 
 async fn cancel_subflow(store: &Store, id: Uuid) -> Result<bool, OpError> {
-    let Some(run) = store.get::<FlowRun>(id).await? else { return Ok(false) };
-    if run.state_type.is_none_or(StateType::is_terminal) {
-        return Ok(false);
-    }
-    // A run of a deployment has infrastructure that a worker must end.
-    let state = if run.deployment_id.is_some() { StateType::Cancelling } else { StateType::Cancelled };
-    let cancelled = Proposed::new(state).saying(PARENT_CANCELLED);
-    Ok(set_flow_run_state(store, id, cancelled, FlowPolicy::Core, &Caller::SERVER).await?.wrote)
+    let cancelled = |run: &FlowRun, _: Option<&State>| {
+        if run.state_type.is_none_or(StateType::is_terminal) {
+            return None;
+        }
+        // A run of a deployment has infrastructure that a worker must end.
+        let state = if run.deployment_id.is_some() { StateType::Cancelling } else { StateType::Cancelled };
+        Some(Proposed::new(state).saying(PARENT_CANCELLED))
+    };
+    let done = propose_flow_run_state(store, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
+    Ok(done.is_some_and(|done| done.wrote))
 }
 
 async fn end_cancelling(store: &Store, id: Uuid, limit: Time) -> Result<bool, OpError> {
-    let still = |run: &FlowRun| {
-        run.state_type == Some(StateType::Cancelling) && run.state_timestamp.is_some_and(|since| since <= limit)
+    let cancelled = |run: &FlowRun, _: Option<&State>| {
+        let still =
+            run.state_type == Some(StateType::Cancelling) && run.state_timestamp.is_some_and(|since| since <= limit);
+        still.then(|| Proposed::new(StateType::Cancelled).saying(TIMED_OUT))
     };
-    if !store.get::<FlowRun>(id).await?.is_some_and(|run| still(&run)) {
-        return Ok(false);
-    }
-    let cancelled = Proposed::new(StateType::Cancelled).saying(TIMED_OUT);
-    Ok(set_flow_run_state(store, id, cancelled, FlowPolicy::Core, &Caller::SERVER).await?.wrote)
+    let done = propose_flow_run_state(store, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
+    Ok(done.is_some_and(|done| done.wrote))
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, flow_run};
 use mintaka_core::{Cmp, Filter, Time};
-use mintaka_orchestration::ops::set_flow_run_state;
+use mintaka_orchestration::ops::propose_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed};
+use mintaka_orchestration::{Caller, OpError, Proposed, State};
 
 use crate::each::each;
 use crate::pages::RunPages;
@@ -95,15 +95,14 @@ impl Work for LateRuns {
 
 /// Marks a run as late if it still waits for its time to come; whether it did.
 async fn mark_late(store: &mintaka_core::Store, id: uuid::Uuid) -> Result<bool, OpError> {
-    let Some(run) = store.get::<FlowRun>(id).await? else { return Ok(false) };
-    let (Some(StateType::Scheduled), Some("Scheduled"), Some(time)) =
-        (run.state_type, run.state_name.as_deref(), run.next_scheduled_start_time)
-    else {
-        return Ok(false);
+    let late = |run: &FlowRun, _: Option<&State>| match (run.state_type, run.state_name.as_deref()) {
+        (Some(StateType::Scheduled), Some("Scheduled")) => {
+            run.next_scheduled_start_time.map(|time| Proposed::scheduled(time).named("Late"))
+        }
+        _ => None,
     };
-    let late = Proposed::scheduled(time).named("Late");
-    let done = set_flow_run_state(store, id, late, FlowPolicy::MarkLate, &Caller::SERVER).await?;
-    Ok(done.wrote)
+    let done = propose_flow_run_state(store, id, FlowPolicy::MarkLate, &Caller::SERVER, late).await?;
+    Ok(done.is_some_and(|done| done.wrote))
 }
 
 #[cfg(test)]

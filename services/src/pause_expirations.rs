@@ -1,11 +1,11 @@
 //! Fails runs that were paused and not resumed in time.
 
 use async_trait::async_trait;
-use mintaka_core::records::{FlowRunState, StateType, flow_run};
+use mintaka_core::records::{FlowRun, FlowRunState, StateType, flow_run};
 use mintaka_core::{Filter, Store, Time};
-use mintaka_orchestration::ops::set_flow_run_state;
+use mintaka_orchestration::ops::propose_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed, StateDetails};
+use mintaka_orchestration::{Caller, OpError, Proposed, State, StateDetails};
 use uuid::Uuid;
 
 use crate::each::each;
@@ -31,24 +31,30 @@ impl Work for PauseExpirations {
             let states: Vec<Uuid> = runs.iter().filter_map(|run| run.state_id).collect();
             let now = ctx.store.now();
             let states = ctx.store.get_all::<FlowRunState>(&states).await?.into_iter().flatten();
-            let expired = states.filter(|state| has_expired(state, now)).map(|state| state.flow_run_id).collect();
-            each(&ctx.store, expired, "failing an expired pause", |store, id| async move { fail(&store, id).await })
-                .await;
+            let expired = |state: &FlowRunState| has_expired(&state.state_details.to().unwrap_or_default(), now);
+            let expired = states.filter(|state| expired(state)).map(|state| state.flow_run_id).collect();
+            let fail = move |store, id| async move { fail(&store, id, now).await };
+            each(&ctx.store, expired, "failing an expired pause", fail).await;
         }
         Ok(())
     }
 }
 
-fn has_expired(state: &FlowRunState, now: Time) -> bool {
-    let details = state.state_details.to::<StateDetails>().unwrap_or_default();
+fn has_expired(details: &StateDetails, now: Time) -> bool {
     details.pause_timeout.is_some_and(|timeout| timeout < now)
 }
 
-async fn fail(store: &Store, id: Uuid) -> Result<bool, OpError> {
-    let failed = Proposed::new(StateType::Failed).saying("The flow was paused and never resumed.");
-    let done = set_flow_run_state(store, id, failed, FlowPolicy::Minimal, &Caller::SERVER).await?;
-    if done.wrote {
+/// Fails a run if its pause is still over; whether it was.
+async fn fail(store: &Store, id: Uuid, now: Time) -> Result<bool, OpError> {
+    let failed = |_: &FlowRun, state: Option<&State>| {
+        let paused = state.filter(|state| state.r#type == StateType::Paused)?;
+        let is_over = has_expired(&paused.state_details, now);
+        is_over.then(|| Proposed::new(StateType::Failed).saying("The flow was paused and never resumed."))
+    };
+    let done = propose_flow_run_state(store, id, FlowPolicy::Minimal, &Caller::SERVER, failed).await?;
+    let failed = done.is_some_and(|done| done.wrote);
+    if failed {
         tracing::info!(flow_run.id = %id, "failed: its pause expired");
     }
-    Ok(done.wrote)
+    Ok(failed)
 }

@@ -1,27 +1,29 @@
 //! Agents: processes of the 2.x line that poll a queue.
 
-use mintaka_core::records::{Agent, agent};
+use mintaka_core::records::{Agent, WorkQueue, agent};
 use mintaka_core::{Batch, Change, Error, Key, Store};
 use uuid::Uuid;
 
 use crate::names::random_name;
 
-/// Notes that an agent polled a queue, and makes the agent known the first time.
+/// Notes that an agent polled a queue, and makes the agent known the first time. Nothing is noted of a queue that is gone.
 ///
 /// # Errors
 /// What the store answers.
 pub async fn agent_polled(store: &Store, id: Uuid, queue: Uuid) -> Result<(), Error> {
     let now = store.now();
     let seen = store.get::<Agent>(id).await?;
+    // Whoever deletes a queue deletes the agents that are noted by then.
+    let batch = Batch::new().present::<WorkQueue>(Key::id(queue));
     let batch = match seen {
         Some(seen) => {
             let mut change = Change::default().max(agent::last_activity_time, now);
             if seen.work_queue_id != queue {
                 change = change.set(agent::work_queue_id, queue).set(agent::updated, now);
             }
-            Batch::new().update::<Agent>(Key::id(id), change)
+            batch.update::<Agent>(Key::id(id), change)
         }
-        None => Batch::new().insert_or_skip(Agent {
+        None => batch.insert_or_skip(Agent {
             id,
             created: now,
             updated: now,

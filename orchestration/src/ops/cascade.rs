@@ -6,21 +6,35 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunInput, FlowRunState, Log, TaskRun, TaskRunState,
     deployment_schedule, flow_run, flow_run_input, flow_run_state, log, task_run, task_run_state,
 };
-use mintaka_core::{Batch, Change, Error, Filter, Key, Query, Record, Store, Value};
+use mintaka_core::{Batch, Change, Error, Filter, Key, Outcome, Query, Record, Store, Value, Versioned};
 use uuid::Uuid;
 
+use super::optimistic::Attempts;
 use super::sweep;
 use super::sweep::{PAGE, delete_page};
 
-/// Deletes the deployments that a filter meets, with their schedules. Their runs stay.
+/// Deletes the deployments that a filter meets, with their schedules. Their runs stay. One that is changed so that it does
+/// not meet the filter any more stays too.
 ///
 /// # Errors
-/// What the store answers.
+/// What the store answers; [`Error::Unavailable`] if they are changed too often.
 pub async fn sweep_deployments(store: &Store, filter: Filter) -> Result<(), Error> {
-    while let Some(gone) = delete_some(store, filter.clone(), |deployment: &Deployment| deployment.id).await? {
+    let mut attempts = Attempts::at("a deployment");
+    loop {
+        let query = Query::of(Deployment::TABLE).filter(filter.clone()).limit(PAGE);
+        let page = store.select::<Deployment>(query).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let delete =
+            |batch: Batch, row: &Versioned<Deployment>| batch.version(row).delete::<Deployment>(Key::id(row.id));
+        if let Outcome::Conflict(conflict) = store.commit(page.iter().fold(Batch::new(), delete)).await? {
+            attempts.lost(&conflict).await?;
+            continue;
+        }
+        let gone = page.iter().map(|deployment| deployment.id);
         sweep::<DeploymentSchedule>(store, Filter::any(deployment_schedule::deployment_id, gone)).await?;
     }
-    Ok(())
 }
 
 /// Deletes the flow runs that a filter meets, with what is theirs but for logs.

@@ -115,6 +115,9 @@ impl NewFlowRun {
     }
 }
 
+/// The name space of ids that are made of a task run's keys.
+const TASK_RUNS: Uuid = Uuid::from_u128(0x6d69_6e74_616b_4a00_8000_7461_736b_7275);
+
 /// A task run that shall be created.
 #[derive(Clone, Debug)]
 pub struct NewTaskRun {
@@ -312,7 +315,7 @@ fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) ->
 /// # Errors
 /// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.
 pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
-    let id = new.id.unwrap_or_else(Uuid::new_v4);
+    let id = new.id.unwrap_or_else(|| task_run_id(&new));
     let natural_key = &natural_key(new.flow_run_id, &new.task_key, &new.dynamic_key);
     let new = &new;
     optimistic(store, "the run", |lost| async move {
@@ -351,6 +354,18 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
         Ok(Decision::Commit(batch, Created { run, state, created: true }))
     })
     .await
+}
+
+/// An id for a task run that its client chose none for. A unique key does not hold nulls apart: without a flow run it is
+/// the id, made of the other keys, that lets of two equal ones only the first be made.
+fn task_run_id(new: &NewTaskRun) -> Uuid {
+    match new.flow_run_id {
+        Some(_) => Uuid::new_v4(),
+        None => {
+            let keys = [Stored::text(&*new.task_key), Stored::text(&*new.dynamic_key)];
+            Uuid::new_v5(&TASK_RUNS, format!("{keys:?}").as_bytes())
+        }
+    }
 }
 
 /// What tells task runs apart, in the form in which it is stored.

@@ -258,14 +258,15 @@ pub struct DeploymentEdit {
     pub parameters: Option<ParametersEdit>,
     /// Whether an event tells what changes.
     pub told: bool,
-    /// The line of the client.
+    /// The line of the client, if a queue is made for it.
     pub line: ClientLine,
 }
 
 impl DeploymentEdit {
     /// A change of columns alone.
-    pub fn of(change: Change, line: ClientLine) -> DeploymentEdit {
-        DeploymentEdit { change, placement: Placement::default(), parameters: None, told: false, line }
+    pub fn of(change: Change) -> DeploymentEdit {
+        let (placement, line) = (Placement::default(), ClientLine::V3);
+        DeploymentEdit { change, placement, parameters: None, told: false, line }
     }
 }
 

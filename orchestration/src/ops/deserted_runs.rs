@@ -4,12 +4,12 @@ use mintaka_core::records::{FlowRun, StateType, flow_run};
 use mintaka_core::{Direction, Error, Filter, Query, Record, Store};
 use uuid::Uuid;
 
-use super::set_flow_run_state;
+use super::propose_flow_run_state;
 use crate::caller::Caller;
 use crate::error::OpError;
 use crate::rules::FlowPolicy;
 use crate::run_policy::{FlowRunPolicy, RetryType};
-use crate::state::Proposed;
+use crate::state::{Proposed, State};
 
 const PAGE: u64 = 200;
 
@@ -38,7 +38,11 @@ pub(super) async fn cancel_deserted_runs(store: &Store, deployment_id: Uuid) -> 
             }
             let cancelled = Proposed::new(StateType::Cancelled)
                 .saying("The deployment was deleted while the run waited, so nothing would run it.");
-            let ended = set_flow_run_state(store, run.id, cancelled, FlowPolicy::Minimal, &Caller::SERVER).await;
+            // One that begins meanwhile is no longer waiting.
+            let cancel = |now: &FlowRun, _: Option<&State>| {
+                (now.state_type == Some(StateType::Scheduled)).then(|| cancelled.clone())
+            };
+            let ended = propose_flow_run_state(store, run.id, FlowPolicy::Minimal, &Caller::SERVER, cancel).await;
             // Any other error says that it was deleted meanwhile.
             if let Err(OpError::Storage(error)) = ended {
                 return Err(error);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::cascade::after_flow_runs;
 use super::edit::{delete, edit};
 use super::optimistic::{Decision, Lost, optimistic};
+use super::transition_flow_run::flow_run_as_it_is;
 use super::{Edited, sweep};
 use crate::error::OpError;
 use crate::parameters::{JobVariables, Required};
@@ -28,14 +29,8 @@ pub struct FlowRunEdit {
 /// [`OpError::Invalid`] for job variables that do not fit.
 pub async fn update_flow_run(store: &Store, id: Uuid, edit: &FlowRunEdit) -> Result<(), OpError> {
     optimistic(store, "the run", |lost: Option<Lost>| async move {
-        let current = lost.map(Lost::current::<FlowRun>).transpose()?.flatten();
-        let seen = match current {
-            Some(seen) => seen,
-            None => {
-                let missing = || OpError::NotFound("Flow run not found".into());
-                store.get::<FlowRun>(id).await?.ok_or_else(missing)?
-            }
-        };
+        let missing = || OpError::NotFound("Flow run not found".into());
+        let seen = flow_run_as_it_is(store, id, lost).await?.ok_or_else(missing)?;
         let mut batch = Batch::new().version(&seen);
         let mut change = edit.change.clone().set(flow_run::updated, store.now());
         if let Some(sent) = &edit.job_variables {

@@ -45,5 +45,5 @@ pub use edit::Edited;
 use edit::edit_telling;
 use sweep::sweep;
 pub use transition::Transitioned;
-pub use transition_flow_run::set_flow_run_state;
-pub use transition_task_run::set_task_run_state;
+pub use transition_flow_run::{propose_flow_run_state, set_flow_run_state};
+pub use transition_task_run::{propose_task_run_state, set_task_run_state};

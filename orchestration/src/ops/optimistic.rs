@@ -30,6 +30,14 @@ pub(super) enum Decision<T> {
 }
 
 impl<T> Decision<T> {
+    /// The same, with another answer.
+    pub(super) fn map<U>(self, answer: impl FnOnce(T) -> U) -> Decision<U> {
+        match self {
+            Decision::Answer(it) => Decision::Answer(answer(it)),
+            Decision::Commit(batch, it) => Decision::Commit(batch, answer(it)),
+        }
+    }
+
     /// Commits a batch, unless it writes nothing.
     pub(super) fn unless_empty(batch: Batch, answer: T) -> Decision<T> {
         match batch.ops.is_empty() && batch.once.is_none() {
@@ -49,8 +57,6 @@ pub(super) enum Lost {
         conflict: Conflict,
         /// Whether its row may have changed since.
         stale: bool,
-        /// How many conflicts there were, with this one.
-        times: u32,
     },
 }
 
@@ -76,9 +82,7 @@ impl Lost {
     /// [`Error::Corrupt`]
     pub(super) fn current<R: Record>(self) -> Result<Option<Versioned<R>>, Error> {
         match self {
-            Lost::Conflict { conflict: Conflict { table, row: Some(row), .. }, stale: false, .. }
-                if table == R::TABLE =>
-            {
+            Lost::Conflict { conflict: Conflict { table, row: Some(row), .. }, stale: false } if table == R::TABLE => {
                 Versioned::from_row(row).map(Some)
             }
             _ => Ok(None),
@@ -116,7 +120,7 @@ where
             Outcome::Repeated(row) => Lost::Repeated(row),
             Outcome::Conflict(conflict) => {
                 let stale = attempts.lost(&conflict).await?;
-                Lost::Conflict { conflict, stale, times: attempts.lost }
+                Lost::Conflict { conflict, stale }
             }
         });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mintaka_core::records::{FlowRun, FlowRunInput, StateType, flow_run_input};
+use mintaka_core::records::{FlowRunInput, StateType, flow_run_input};
 use mintaka_core::{Batch, Change, Store};
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::deployments::variables_for;
 use super::flow_run_inputs::{input_key, input_row};
 use super::optimistic::{Decision, Lost, optimistic};
 use super::transition::{Transitioned, state_of_flow_run};
-use super::transition_flow_run::decide;
+use super::transition_flow_run::{decide, flow_run_as_it_is};
 use crate::caller::Caller;
 use crate::error::OpError;
 use crate::parameters::{Invalid, Nulls, Required, check, hydrate};
@@ -26,14 +26,8 @@ use crate::verdict::{Details, Status};
 /// [`OpError::NotFound`] if there is no such run; else as a transition.
 pub async fn resume_flow_run(store: &Store, id: Uuid, sent: &Value, by: &Caller) -> Result<Transitioned, OpError> {
     optimistic(store, "the run", |lost: Option<Lost>| async move {
-        let current = lost.map(Lost::current::<FlowRun>).transpose()?.flatten();
-        let seen = match current.filter(|run| run.id == id) {
-            Some(seen) => seen,
-            None => {
-                let missing = || OpError::NotFound("Flow run not found".into());
-                store.get::<FlowRun>(id).await?.ok_or_else(missing)?
-            }
-        };
+        let missing = || OpError::NotFound("Flow run not found".into());
+        let seen = flow_run_as_it_is(store, id, lost).await?.ok_or_else(missing)?;
         let state = state_of_flow_run(store, &seen).await?;
         let Some(paused) = state.filter(|state| state.r#type == StateType::Paused) else {
             let reason = "Cannot resume a flow run that is not paused.".to_owned();
@@ -54,7 +48,7 @@ pub async fn resume_flow_run(store: &Store, id: Uuid, sent: &Value, by: &Caller)
         let key = keys.as_ref().and_then(|keys| keys.get("response"));
         let given = input.filter(|input| input.as_object().is_some_and(|members| !members.is_empty()));
         let response = key.zip(given);
-        Ok(match decide(store, seen, next, FlowPolicy::Core, by).await? {
+        Ok(match decide(store, seen, Some(paused), next, FlowPolicy::Core, by).await? {
             Decision::Commit(batch, done) if done.status == Status::Accept => {
                 let batch = batch.extend(guards);
                 let batch = match response {

@@ -1,7 +1,7 @@
 //! Transitions of flow runs.
 
 use mintaka_core::records::{Deployment, FlowRun, FlowRunInput, StateType, TaskRun, flow_run, task_run};
-use mintaka_core::{Batch, Filter, Key, Store, Versioned};
+use mintaka_core::{Batch, Error, Filter, Key, Store, Versioned};
 use uuid::Uuid;
 
 use super::flow_run_event;
@@ -27,38 +27,60 @@ pub async fn set_flow_run_state(
     policy: FlowPolicy,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    optimistic(store, "the run", |lost| attempt(store, id, lost, want.clone(), policy, by)).await
+    let want = &want;
+    optimistic(store, "the run", |lost| async move {
+        let unknown = || OpError::NotFound(format!("Flow run with id {id} not found"));
+        let seen = flow_run_as_it_is(store, id, lost).await?.ok_or_else(unknown)?;
+        let initial = state_of_flow_run(store, &seen).await?;
+        decide(store, seen, initial, want.clone(), policy, by).await
+    })
+    .await
 }
 
-async fn attempt(
+/// Proposes the state that `propose` answers for a flow run and its state as they are; it may be called several times.
+/// `None`, and nothing is done, if it answers none or there is no such run.
+///
+/// # Errors
+/// As [`set_flow_run_state`].
+pub async fn propose_flow_run_state(
+    store: &Store,
+    id: Uuid,
+    policy: FlowPolicy,
+    by: &Caller,
+    propose: impl Fn(&FlowRun, Option<&State>) -> Option<Proposed> + Sync,
+) -> Result<Option<Transitioned>, OpError> {
+    let propose = &propose;
+    optimistic(store, "the run", |lost| async move {
+        let Some(seen) = flow_run_as_it_is(store, id, lost).await? else { return Ok(Decision::Answer(None)) };
+        let initial = state_of_flow_run(store, &seen).await?;
+        let Some(want) = propose(&seen, initial.as_ref()) else { return Ok(Decision::Answer(None)) };
+        Ok(decide(store, seen, initial, want, policy, by).await?.map(Some))
+    })
+    .await
+}
+
+/// A flow run, as a lost attempt found it or read anew.
+pub(super) async fn flow_run_as_it_is(
     store: &Store,
     id: Uuid,
     lost: Option<Lost>,
-    want: Proposed,
-    policy: FlowPolicy,
-    by: &Caller,
-) -> Result<Decision<Transitioned>, OpError> {
-    let current = lost.map(Lost::current::<FlowRun>).transpose()?.flatten();
-    let seen = match current.filter(|run| run.id == id) {
-        Some(seen) => seen,
-        None => store
-            .get::<FlowRun>(id)
-            .await?
-            .ok_or_else(|| OpError::NotFound(format!("Flow run with id {id} not found")))?,
-    };
-    decide(store, seen, want, policy, by).await
+) -> Result<Option<Versioned<FlowRun>>, Error> {
+    match lost.map(Lost::current::<FlowRun>).transpose()?.flatten().filter(|run| run.id == id) {
+        Some(seen) => Ok(Some(seen)),
+        None => store.get::<FlowRun>(id).await,
+    }
 }
 
-/// Judges a proposed state over a run as it was read.
+/// Judges a proposed state over a run and its state as they were read.
 pub(super) async fn decide(
     store: &Store,
     seen: Versioned<FlowRun>,
+    initial: Option<State>,
     want: Proposed,
     policy: FlowPolicy,
     by: &Caller,
 ) -> Result<Decision<Transitioned>, OpError> {
     let id = seen.id;
-    let initial = state_of_flow_run(store, &seen).await?;
     let moment = moment(store);
     let rules = policy.rules(by.line);
     let mut batch = Batch::new().version(&seen);

@@ -3,7 +3,7 @@
 use mintaka_core::records::{
     FlowRun, StateType, TaskRun, TaskRunState, TaskRunStateCache, task_run, task_run_state_cache,
 };
-use mintaka_core::{Batch, Cmp, Direction, Filter, Key, Query, Store, Time, Versioned};
+use mintaka_core::{Batch, Cmp, Direction, Error, Filter, Key, Query, Store, Time, Versioned};
 use uuid::Uuid;
 
 use super::optimistic::{Decision, Lost, optimistic};
@@ -25,25 +25,51 @@ pub async fn set_task_run_state(
     force: bool,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
-    optimistic(store, "the run", |lost| attempt(store, id, lost, want.clone(), force, by)).await
+    let want = &want;
+    optimistic(store, "the run", |lost| async move {
+        let unknown = || OpError::NotFound(format!("Task run with id {id} not found"));
+        let seen = task_run_as_it_is(store, id, lost).await?.ok_or_else(unknown)?;
+        decide(store, seen, want.clone(), force, by).await
+    })
+    .await
 }
 
-async fn attempt(
+/// Proposes the state that `propose` answers for a task run as it is; it may be called several times. `None`, and nothing
+/// is done, if it answers none or there is no such run.
+///
+/// # Errors
+/// As [`set_task_run_state`].
+pub async fn propose_task_run_state(
     store: &Store,
     id: Uuid,
-    lost: Option<Lost>,
+    force: bool,
+    by: &Caller,
+    propose: impl Fn(&TaskRun) -> Option<Proposed> + Sync,
+) -> Result<Option<Transitioned>, OpError> {
+    let propose = &propose;
+    optimistic(store, "the run", |lost| async move {
+        let Some(seen) = task_run_as_it_is(store, id, lost).await? else { return Ok(Decision::Answer(None)) };
+        let Some(want) = propose(&seen) else { return Ok(Decision::Answer(None)) };
+        Ok(decide(store, seen, want, force, by).await?.map(Some))
+    })
+    .await
+}
+
+/// A task run, as a lost attempt found it or read anew.
+async fn task_run_as_it_is(store: &Store, id: Uuid, lost: Option<Lost>) -> Result<Option<Versioned<TaskRun>>, Error> {
+    match lost.map(Lost::current::<TaskRun>).transpose()?.flatten().filter(|run| run.id == id) {
+        Some(seen) => Ok(Some(seen)),
+        None => store.get::<TaskRun>(id).await,
+    }
+}
+
+async fn decide(
+    store: &Store,
+    seen: Versioned<TaskRun>,
     want: Proposed,
     force: bool,
     by: &Caller,
 ) -> Result<Decision<Transitioned>, OpError> {
-    let current = lost.map(Lost::current::<TaskRun>).transpose()?.flatten();
-    let seen = match current.filter(|run| run.id == id) {
-        Some(seen) => seen,
-        None => store
-            .get::<TaskRun>(id)
-            .await?
-            .ok_or_else(|| OpError::NotFound(format!("Task run with id {id} not found")))?,
-    };
     let initial = state_of_task_run(store, &seen).await?;
     let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, force, by).await?;
     let batch = judged.write(store, Batch::new());

@@ -4,7 +4,8 @@ use mintaka_core::records::{
     Agent, Deployment, FlowRun, WorkPool, WorkQueue, WorkStatus, agent, deployment, flow_run, work_pool, work_queue,
 };
 use mintaka_core::{
-    Batch, Change, Col, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Time, Value, Versioned,
+    Batch, Change, Cmp, Col, Condition, Direction, Error, Filter, Json, Key, Query, Record, Store, Time, Value,
+    Versioned,
 };
 use uuid::Uuid;
 
@@ -272,18 +273,40 @@ pub async fn update_queue(
     .await
 }
 
-/// Deletes a queue; runs and deployments keep its name as text. False if there was none.
+/// What became of a deletion of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueDeleted {
+    /// Done.
+    Done,
+    /// There is no such queue.
+    Missing,
+    /// It is the default one of its pool, which goes with the pool alone.
+    IsDefault,
+}
+
+/// Deletes a queue, unless it is the default one of its pool; runs and deployments keep its name as text.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_queue(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let Some(queue) = store.get::<WorkQueue>(id).await? else { return Ok(false) };
-    let batch = Batch::new().present::<WorkQueue>(Key::id(id)).delete::<WorkQueue>(Key::id(id));
-    let pool = store.get::<WorkPool>(queue.work_pool_id).await?;
-    let batch = tell(batch, line, pool.map(|pool| queue_event(store, Happened::Deleted, &queue, &pool)));
-    let outcome = store.commit(batch).await?;
-    detach_queue(store, id).await?;
-    Ok(matches!(outcome, Outcome::Committed { .. }))
+pub async fn delete_queue(store: &Store, id: Uuid, line: ClientLine) -> Result<QueueDeleted, Error> {
+    let deleted = optimistic(store, "the work queue", |_: Option<Lost>| async move {
+        let Some(queue) = store.get::<WorkQueue>(id).await? else {
+            return Ok::<_, Error>(Decision::Answer(QueueDeleted::Missing));
+        };
+        let mut batch = Batch::new().version(&queue).delete::<WorkQueue>(Key::id(id));
+        if let Some(pool) = store.get::<WorkPool>(queue.work_pool_id).await? {
+            if pool.default_queue_id == id {
+                return Ok(Decision::Answer(QueueDeleted::IsDefault));
+            }
+            batch = tell(batch.version(&pool), line, [queue_event(store, Happened::Deleted, &queue, &pool)]);
+        }
+        Ok(Decision::Commit(batch, QueueDeleted::Done))
+    })
+    .await?;
+    if deleted != QueueDeleted::IsDefault {
+        detach_queue(store, id).await?;
+    }
+    Ok(deleted)
 }
 
 /// Takes a deleted queue out of what refers to it. Safe to repeat.
@@ -307,7 +330,9 @@ async fn set_null<R: Record>(store: &Store, column: Col, id: Uuid) -> Result<(),
         }
         let batch = rows.iter().fold(Batch::new(), |batch, row| {
             let change = Change::default().set(column, Value::Null);
-            batch.update::<R>(Key::Primary(row.record.key()), change)
+            // By now it may name another one.
+            let still = Condition::new(column, Cmp::Eq, id);
+            batch.update_when::<R>(Key::Primary(row.record.key()), vec![still], change)
         });
         store.commit(batch).await?;
     }

@@ -2,7 +2,7 @@
 
 use mintaka_core::Json;
 use mintaka_core::records::deployment;
-use mintaka_http::{ApiError, Client, Created, Ctx, Input};
+use mintaka_http::{ApiError, Client, Created, Ctx, Input, check_characters};
 use mintaka_orchestration::ops::deployments::{Upsert, upsert_deployment};
 use mintaka_orchestration::parameters::{Nulls, Required, check};
 use poem_openapi::types::MaybeUndefined;

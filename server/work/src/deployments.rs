@@ -260,7 +260,7 @@ impl DeploymentsApi {
     /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
     async fn set_paused(&self, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
         let store = &self.ctx.store;
-        let edit = DeploymentEdit::of(Change::default().set(deployment::paused, paused), client.by.line);
+        let edit = DeploymentEdit::of(Change::default().set(deployment::paused, paused));
         edit_deployment::<ApiError>(store, id, &edit, |_, existing| match (with_schedule, existing) {
             (true, [one]) => {
                 let change = Change::default().set(deployment_schedule::active, !paused);

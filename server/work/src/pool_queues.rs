@@ -3,11 +3,12 @@
 use mintaka_core::records::{WorkQueue, work_queue};
 use mintaka_core::{Direction, Filter, Versioned};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, list};
-use mintaka_orchestration::ops::work_queues::{QueueEdited, create_queue, delete_queue, queue_named, update_queue};
+use mintaka_orchestration::ops::work_queues::{
+    QueueDeleted, QueueEdited, create_queue, delete_queue, queue_named, update_queue,
+};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 
-use crate::names::no_pool;
 use crate::pools::{POOL_SLOTS, no_queue, pool};
 use crate::queue_body::{FilterWorkQueues, QueueView, WorkQueueCreate, WorkQueueUpdate, queue_view, queue_views};
 
@@ -94,13 +95,10 @@ impl PoolQueuesApi {
         name: Path<String>,
     ) -> Result<NoContent, ApiError> {
         let seen = self.named(&work_pool_name.0, &name.0).await?;
-        let of = pool(&self.ctx, &work_pool_name.0).await.map_err(|_| no_pool(&work_pool_name.0))?;
-        if of.default_queue_id == seen.id {
-            return Err(ApiError::conflict("Can't delete a pool's default queue."));
-        }
         match delete_queue(&self.ctx.store, seen.id, client.by.line).await? {
-            true => Ok(NoContent),
-            false => Err(no_queue(&work_pool_name.0, &name.0)),
+            QueueDeleted::Done => Ok(NoContent),
+            QueueDeleted::Missing => Err(no_queue(&work_pool_name.0, &name.0)),
+            QueueDeleted::IsDefault => Err(ApiError::conflict("Can't delete a pool's default queue.")),
         }
     }
 }

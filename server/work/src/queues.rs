@@ -1,14 +1,14 @@
 //! `/work_queues`: queues by id, and the polls of agents of the 2.x line.
 
 use mintaka_api_filters::{FlowRunView, flow_run_views};
-use mintaka_core::records::{FlowRun, StateType, WorkPool, WorkQueue, flow_run, work_queue};
+use mintaka_core::records::{FlowRun, StateType, WorkQueue, flow_run, work_queue};
 use mintaka_core::{Direction, Filter, Query, Record};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, When, list, read, refuse_past};
 use mintaka_orchestration::ops::agents::agent_polled;
 use mintaka_orchestration::ops::due_runs::{Polled, due_runs_of_queue, mark_polled};
 use mintaka_orchestration::ops::work_pools::{DEFAULT_AGENT_POOL, DEFAULT_QUEUE, default_agent_pool, pool_named};
 use mintaka_orchestration::ops::work_queues::{
-    POLLED_WITHIN, QueueEdited, create_queue, delete_queue, queue_named, update_queue,
+    POLLED_WITHIN, QueueDeleted, QueueEdited, create_queue, delete_queue, queue_named, update_queue,
 };
 use poem::http::StatusCode;
 use poem_openapi::param::Path;
@@ -144,15 +144,10 @@ impl WorkQueuesApi {
     /// Deletes a queue.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_work_queue")]
     async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
-        let seen = read::<WorkQueue>(&self.ctx, id.0, "work queue").await?;
-        let pool = store.get::<WorkPool>(seen.work_pool_id).await?;
-        if pool.is_some_and(|pool| pool.default_queue_id == id.0) {
-            return Err(ApiError::integrity());
-        }
-        match delete_queue(store, id.0, client.by.line).await? {
-            true => Ok(NoContent),
-            false => Err(ApiError::not_found("work queue")),
+        match delete_queue(&self.ctx.store, id.0, client.by.line).await? {
+            QueueDeleted::Done => Ok(NoContent),
+            QueueDeleted::Missing => Err(ApiError::not_found("work queue")),
+            QueueDeleted::IsDefault => Err(ApiError::integrity()),
         }
     }
 

@@ -268,7 +268,7 @@ impl SchedulesApi {
         cause: Cause,
     ) -> Result<NoContent, ApiError> {
         let store = &self.ctx.store;
-        let touched = DeploymentEdit::of(Change::default(), client.by.line);
+        let touched = DeploymentEdit::of(Change::default());
         edit_deployment::<ApiError>(store, deployment, &touched, |_, existing| {
             if !existing.iter().any(|one| one.id == schedule) {
                 return Err(no_schedule());
