@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use mintaka_core::Store;
 use mintaka_http::{Ctx, Limits, Server, Settings};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::blocks::check_key;
 use mintaka_orchestration::secrets::{OpenError, Sealer};
 use mintaka_services::{Health, Service};
@@ -125,12 +126,13 @@ pub fn server(start: &Start) -> Result<(), String> {
         let address = server.address().map_err(|e| e.to_string())?;
         let (store, url) = open(start.storage.as_deref()).await?;
         let sealer = Arc::new(key_of(&store, &settings::home()).await?);
-        let ctx = Ctx::new(store.clone(), api);
+        let operations = Operations::over(store.clone());
+        let ctx = Ctx::new(operations.clone(), api);
         stop_on_signal(ctx.stop.clone())?;
         if ctx.settings.register_blocks {
             let ctx = ctx.clone();
             tokio::spawn(async move {
-                if let Err(error) = mintaka_orchestration::ops::blocks::register_builtin(&ctx.store).await {
+                if let Err(error) = mintaka_orchestration::ops::blocks::register_builtin(&ctx.ops).await {
                     tracing::error!(%error, "the built-in block types could not be registered");
                 }
             });
@@ -144,8 +146,8 @@ pub fn server(start: &Start) -> Result<(), String> {
             println!("  warning: every web page may call it, since the list of allowed origins holds *");
         }
         let endpoint = mintaka_server::endpoint(&ctx, sealer);
-        let running = tokio::spawn(run_services(store.clone(), services, ctx.stop.clone()));
-        let index = tokio::spawn(mintaka_orchestration::ops::event_index::keep_up(store.clone()));
+        let running = tokio::spawn(run_services(operations.clone(), services, ctx.stop.clone()));
+        let index = tokio::spawn(mintaka_orchestration::ops::event_index::keep_up(operations));
         server.run(endpoint, ctx.stop.clone(), ctx.tasks.clone()).await;
         let _ = running.await;
         index.abort();
@@ -166,12 +168,12 @@ pub fn services(start: &StartServices) -> Result<(), String> {
         let stop = CancellationToken::new();
         stop_on_signal(stop.clone())?;
         println!("Running {} on {url}", start.names.join(", "));
-        run_services(store.clone(), selected, stop).await;
+        run_services(Operations::over(store.clone()), selected, stop).await;
         store.backend().close().await;
         Ok(())
     })
 }
 
-async fn run_services(store: Store, services: Vec<Box<dyn Service>>, stop: CancellationToken) {
-    mintaka_services::run(store, services, Health::default(), stop).await;
+async fn run_services(ops: Operations, services: Vec<Box<dyn Service>>, stop: CancellationToken) {
+    mintaka_services::run(ops, services, Health::default(), stop).await;
 }

@@ -39,6 +39,6 @@ pub use query::{Aggregate, Direction, Each, Group, Measure, Query};
 pub use record::column_name;
 pub use record::{Record, Versioned};
 pub use schema::{Col, ColumnDef, Index, MAX_KEY_BYTES, MAX_ROW_BYTES, Row, Table};
-pub use store::Store;
+pub use store::{Reader, Store};
 pub use time::Time;
 pub use value::{Field, Json, Kind, Ordered, Tags, TextEnum, Value};

@@ -86,7 +86,7 @@ async fn named(world: &World, document: Uuid) -> Named {
     let by_infrastructure = world.deployment(|d| d.infrastructure_document_id = Some(document)).await;
     let by_storage = world.deployment(|d| d.storage_document_id = Some(document)).await;
     let run = world.run(Proposed::new(StateType::Running), |new| new.infrastructure_document_id = Some(document)).await;
-    let task = create_task_run(&world.store, NewTaskRun::of(Some(run), "t", "0"), &Caller::SERVER).await.unwrap();
+    let task = create_task_run(&world.ops, NewTaskRun::of(Some(run), "t", "0"), &Caller::SERVER).await.unwrap();
     let deployments = [by_infrastructure, by_storage];
     for id in deployments {
         world.schedule(id, json!({"cron": "@daily"})).await;
@@ -113,7 +113,7 @@ async fn deployments_and_runs_go_with_the_document_that_they_name() {
     let other_run =
         world.run(Proposed::new(StateType::Running), |n| n.deployment_id = Some(of_gone.deployments[1])).await;
 
-    assert!(delete_block_document(&world.store, &sealer(), gone).await.unwrap());
+    assert!(delete_block_document(&world.ops, &sealer(), gone).await.unwrap());
     assert_eq!(is_there(&world, &of_gone).await, [false; 4]);
     assert_eq!(is_there(&world, &of_kept).await, [true; 4]);
     assert!(world.store.get::<FlowRun>(other_run).await.unwrap().is_some(), "it names no document");
@@ -121,7 +121,7 @@ async fn deployments_and_runs_go_with_the_document_that_they_name() {
     assert_eq!(store.count::<DeploymentSchedule>(Filter::all()).await.unwrap(), 2);
     assert_eq!(store.count::<FlowRunState>(Filter::all()).await.unwrap(), 2);
     assert_eq!(store.count::<TaskRunState>(Filter::all()).await.unwrap(), 1);
-    assert!(!delete_block_document(&world.store, &sealer(), gone).await.unwrap());
+    assert!(!delete_block_document(&world.ops, &sealer(), gone).await.unwrap());
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn they_go_too_when_the_type_of_the_document_is_deleted() {
     let blocks = Blocks::of(&world).await;
     let document = blocks.document(&world, "gone").await;
     let of_it = named(&world, document).await;
-    assert!(delete_block_type(&world.store, blocks.kind).await.unwrap());
+    assert!(delete_block_type(&world.ops, blocks.kind).await.unwrap());
     assert_eq!(world.store.count::<BlockDocument>(Filter::eq(block_document::id, document)).await.unwrap(), 0);
     assert_eq!(is_there(&world, &of_it).await, [false; 4]);
 }
@@ -144,11 +144,11 @@ async fn what_becomes_protected_meanwhile_is_not_deleted() {
         Batch::new().update::<BlockType>(Key::id(blocks.kind), change)
     };
     world.meanwhile(protect(true));
-    let refused = delete_block_type(&world.store, blocks.kind).await.unwrap_err();
+    let refused = delete_block_type(&world.ops, blocks.kind).await.unwrap_err();
     assert!(matches!(refused, OpError::Forbidden(_)), "{refused:?}");
     world.store.commit(protect(false)).await.unwrap();
     world.meanwhile(protect(true));
-    let refused = delete_block_schema(&world.store, blocks.schema).await.unwrap_err();
+    let refused = delete_block_schema(&world.ops, blocks.schema).await.unwrap_err();
     assert!(matches!(refused, OpError::Forbidden(_)), "{refused:?}");
     assert!(world.store.get::<BlockSchema>(blocks.schema).await.unwrap().is_some());
 }
@@ -164,6 +164,6 @@ async fn a_schema_of_a_type_that_is_deleted_meanwhile_is_told_so() {
         capabilities: Vec::new(),
         version: NO_VERSION.into(),
     };
-    let refused = create_block_schema(&world.store, &new).await.unwrap_err();
+    let refused = create_block_schema(&world.ops, &new).await.unwrap_err();
     assert_eq!(refused, OpError::NotFound(format!("Block type {} not found.", blocks.kind)));
 }

@@ -10,7 +10,8 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, Event, FlowRunState, StateType, TaskRun, Variable, deployment, event,
     flow_run_state,
 };
-use mintaka_core::{Change, Filter, Json, Store, Tags};
+use mintaka_core::{Change, Filter, Json, Tags};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::deployments::NewSchedule;
 use mintaka_orchestration::ops::deployments::{DeploymentEdit, ScheduleEdit, edit_deployment, schedules_of};
@@ -32,14 +33,14 @@ async fn slow_world() -> World {
 }
 
 /// Runs all writers at once; all must succeed.
-async fn all_at_once<F, E>(store: &Store, write: impl Fn(Store, usize) -> F)
+async fn all_at_once<F, E>(ops: &Operations, write: impl Fn(Operations, usize) -> F)
 where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: std::fmt::Debug + Send + 'static,
 {
     let mut writers = JoinSet::new();
     for n in 0..WRITERS {
-        writers.spawn(write(store.clone(), n));
+        writers.spawn(write(ops.clone(), n));
     }
     for done in writers.join_all().await {
         done.unwrap();
@@ -50,10 +51,10 @@ where
 async fn a_run_that_many_clients_force_takes_every_state_once() {
     let world = slow_world().await;
     let run = world.run(Proposed::new(StateType::Pending), |_| {}).await;
-    all_at_once(&world.store, |store, n| async move {
+    all_at_once(&world.ops, |ops, n| async move {
         let r#type = if n % 2 == 0 { StateType::Running } else { StateType::Paused };
         let want = Proposed::new(r#type).saying(format!("writer {n}"));
-        set_flow_run_state(&store, run, want, FlowPolicy::Minimal, &Caller::SERVER).await.map(|_| ())
+        set_flow_run_state(&ops, run, want, FlowPolicy::Minimal, &Caller::SERVER).await.map(|_| ())
     })
     .await;
     let of_run = Filter::eq(flow_run_state::flow_run_id, run);
@@ -66,7 +67,7 @@ async fn a_run_that_many_clients_force_takes_every_state_once() {
 async fn a_deployment_that_many_clients_edit_takes_every_edit_once() {
     let world = slow_world().await;
     let id = world.deployment(|_| {}).await;
-    all_at_once(&world.store, |store, n| async move {
+    all_at_once(&world.ops, |ops, n| async move {
         let edit = DeploymentEdit::of(Change::default().set(deployment::description, format!("{n}")));
         let schedule = NewSchedule {
             schedule: Json::from(json!({"interval": 60 + n})),
@@ -78,7 +79,7 @@ async fn a_deployment_that_many_clients_edit_takes_every_edit_once() {
             max_active_runs: None,
         };
         let schedules = |_: &Deployment, _: &[DeploymentSchedule]| Ok(vec![ScheduleEdit::Add(schedule.clone())]);
-        edit_deployment::<OpError>(&store, id, &edit, schedules).await.map(|_| ())
+        edit_deployment::<OpError>(&ops, id, &edit, schedules).await.map(|_| ())
     })
     .await;
     let slugs: BTreeSet<_> = schedules_of(&world.store, [id]).await.unwrap().into_iter().map(|one| one.slug).collect();
@@ -89,8 +90,8 @@ async fn a_deployment_that_many_clients_edit_takes_every_edit_once() {
 async fn queues_that_many_clients_make_in_one_pool_get_a_priority_each() {
     let world = slow_world().await;
     let pool = world.pool(None).await.id;
-    all_at_once(&world.store, |store, n| async move {
-        let made = create_queue(&store, pool, NewQueue::named(format!("q{n}")), ClientLine::V3).await;
+    all_at_once(&world.ops, |ops, n| async move {
+        let made = create_queue(&ops, pool, NewQueue::named(format!("q{n}")), ClientLine::V3).await;
         made.map(|made| assert!(made.is_some(), "the name is free"))
     })
     .await;
@@ -102,11 +103,11 @@ async fn queues_that_many_clients_make_in_one_pool_get_a_priority_each() {
 #[tokio::test]
 async fn a_variable_that_many_clients_change_takes_every_change_once() {
     let world = slow_world().await;
-    let made = create_variable(&world.store, "v".into(), Json::from(json!("first")), Tags::default()).await;
+    let made = create_variable(&world.ops, "v".into(), Json::from(json!("first")), Tags::default()).await;
     let id = made.unwrap().unwrap().id;
-    all_at_once(&world.store, |store, n| async move {
+    all_at_once(&world.ops, |ops, n| async move {
         let edit = VariableEdit { value: Some(Json::from(json!(n))), ..VariableEdit::default() };
-        let edited = update_variable(&store, VariableKey::Name("v".into()), &edit).await;
+        let edited = update_variable(&ops, VariableKey::Name("v".into()), &edit).await;
         edited.map(|edited| assert!(matches!(edited, Edited::Done(_))))
     })
     .await;
@@ -119,8 +120,8 @@ async fn a_variable_that_many_clients_change_takes_every_change_once() {
 #[tokio::test]
 async fn a_task_run_without_a_flow_run_is_made_once_however_many_make_it() {
     let world = slow_world().await;
-    all_at_once(&world.store, |store, _| async move {
-        create_task_run(&store, NewTaskRun::of(None, "task", "call"), &Caller::SERVER).await.map(|_| ())
+    all_at_once(&world.ops, |ops, _| async move {
+        create_task_run(&ops, NewTaskRun::of(None, "task", "call"), &Caller::SERVER).await.map(|_| ())
     })
     .await;
     assert_eq!(world.store.count::<TaskRun>(Filter::all()).await.unwrap(), 1);

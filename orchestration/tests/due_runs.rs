@@ -223,7 +223,7 @@ async fn a_poll_makes_queues_and_their_deployments_ready_once() {
     let updated = world.get::<Deployment>(deployment).await.updated;
     world.pass(100.0);
 
-    let ready = mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+    let ready = mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
     assert_eq!((ready.queues.len(), ready.deployments.len()), (1, 1));
     let (q, d): (WorkQueue, Deployment) = (world.get(queue).await, world.get(deployment).await);
     assert_eq!((q.status, q.last_polled), (WorkStatus::Ready, Some(world.now())));
@@ -237,13 +237,13 @@ async fn a_poll_makes_queues_and_their_deployments_ready_once() {
     let (version, first) = versions().await;
     for (seconds, expected) in [(1.0, first), (9.0, first.plus_seconds(10.0))] {
         world.pass(seconds);
-        let ready = mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+        let ready = mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
         assert!(ready.queues.is_empty() && ready.deployments.is_empty());
         assert_eq!(versions().await, (version, expected), "the note is soft, and at most 5 seconds old");
     }
 
     let served = world.deployment(|_| {}).await;
-    let ready = mark_polled(&world.store, Polled::Deployments(&[served]), world.now()).await.unwrap();
+    let ready = mark_polled(&world.ops, Polled::Deployments(&[served]), world.now()).await.unwrap();
     assert_eq!((ready.queues.len(), ready.deployments.len()), (0, 1));
     assert_eq!(world.get::<Deployment>(served).await.status, PollStatus::Ready);
 }
@@ -255,7 +255,7 @@ async fn a_paused_queue_stays_paused_when_polled() {
     let queue = world.queue(&pool, "q", None).await.id;
     let change = Change::default().set(work_queue::status, WorkStatus::Paused);
     world.store.commit(Batch::new().update::<WorkQueue>(Key::id(queue), change)).await.unwrap();
-    let ready = mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+    let ready = mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
     assert!(ready.queues.is_empty());
     let polled: WorkQueue = world.get(queue).await;
     assert_eq!((polled.status, polled.last_polled), (WorkStatus::Paused, Some(world.now())));

@@ -13,11 +13,7 @@ use uuid::Uuid;
 use world::{World, world};
 
 async fn beat(world: &World, pool: Uuid, name: &str, interval: Option<i64>) -> bool {
-    heartbeat(&world.store, pool, name, interval, world.now())
-        .await
-        .unwrap()
-        .expect("the pool is gone")
-        .pool_became_ready
+    heartbeat(&world.ops, pool, name, interval, world.now()).await.unwrap().expect("the pool is gone").pool_became_ready
 }
 
 async fn worker_named(world: &World, name: &str) -> Versioned<Worker> {
@@ -41,7 +37,7 @@ async fn a_heartbeat_makes_a_worker_known_and_its_pool_ready() {
 
     beat(&world, pool, "w", Some(20)).await;
     assert_eq!(worker_named(&world, "w").await.heartbeat_interval_seconds, Some(20));
-    assert_eq!(heartbeat(&world.store, Uuid::new_v4(), "w", None, world.now()).await.unwrap(), None);
+    assert_eq!(heartbeat(&world.ops, Uuid::new_v4(), "w", None, world.now()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -62,7 +58,7 @@ async fn silent_workers_go_offline_and_deserted_pools_are_not_ready() {
     beat(&world, pool, "slow", None).await;
     beat(&world, other, "gone", Some(5)).await;
     let stale = async || {
-        let stale = mark_stale(&world.store, Patience::default(), world.now()).await.unwrap();
+        let stale = mark_stale(&world.ops, Patience::default(), world.now()).await.unwrap();
         let names: Vec<String> = stale.workers.into_iter().map(|worker| worker.name).collect();
         (names, stale.pools.into_iter().map(|pool| pool.id).collect::<Vec<_>>())
     };
@@ -87,16 +83,16 @@ async fn deployments_and_queues_that_nobody_polls_are_not_ready() {
     let queue = world.queue(&pool, "q", None).await.id;
     let of_queue = world.deployment(|d| d.work_queue_id = Some(queue)).await;
     let served = world.deployment(|_| {}).await;
-    mark_polled(&world.store, Polled::Deployments(&[of_queue, served]), world.now()).await.unwrap();
-    mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+    mark_polled(&world.ops, Polled::Deployments(&[of_queue, served]), world.now()).await.unwrap();
+    mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
     let stale = async || {
-        let stale = mark_stale(&world.store, Patience::default(), world.now()).await.unwrap();
+        let stale = mark_stale(&world.ops, Patience::default(), world.now()).await.unwrap();
         let deployments: Vec<Uuid> = stale.deployments.into_iter().map(|deployment| deployment.id).collect();
         (deployments, stale.queues.into_iter().map(|queue| queue.id).collect::<Vec<_>>())
     };
     world.pass(60.0);
     assert_eq!(stale().await, (vec![], vec![]));
-    mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+    mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
     world.pass(1.0);
     assert_eq!(stale().await, (vec![served], vec![]), "a poll of the queue keeps its deployments ready");
     world.pass(60.0);
@@ -115,11 +111,11 @@ async fn every_change_of_status_is_told_once_by_an_event() {
     let of_creation: Vec<_> = world.store.all::<Event>(Filter::all()).await.unwrap().iter().map(|e| e.id).collect();
     for _ in 0..2 {
         beat(&world, pool.id, "w", None).await;
-        mark_polled(&world.store, Polled::Queues(&[queue]), world.now()).await.unwrap();
+        mark_polled(&world.ops, Polled::Queues(&[queue]), world.now()).await.unwrap();
     }
     world.pass(100.0);
     for _ in 0..2 {
-        mark_stale(&world.store, Patience::default(), world.now()).await.unwrap();
+        mark_stale(&world.ops, Patience::default(), world.now()).await.unwrap();
     }
     let mut events = world.store.all::<Event>(Filter::all()).await.unwrap();
     events.retain(|event| !of_creation.contains(&event.id));

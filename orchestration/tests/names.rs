@@ -19,17 +19,17 @@ const V3: ClientLine = ClientLine::V3;
 async fn a_queue_of_such_a_name_is_made_once() {
     let world = world().await;
     let pool = world.pool(None).await;
-    let make = async |name: &str| create_queue(&world.store, pool.id, NewQueue::named(name), V3).await.unwrap();
+    let make = async |name: &str| create_queue(&world.ops, pool.id, NewQueue::named(name), V3).await.unwrap();
     let made = make("a\0").await.unwrap();
     assert_eq!(world.get::<WorkQueue>(made.id).await.name, "a\u{fffd}");
     for again in ["a\0", "a\u{fffd}"] {
         assert!(make(again).await.is_none(), "{again:?}");
-        let found = find_or_create_queue(&world.store, &pool, again, None, V3).await.unwrap();
+        let found = find_or_create_queue(&world.ops, &pool, again, None, V3).await.unwrap();
         assert_eq!(found.id, made.id, "{again:?}");
     }
     let other = make("b").await.unwrap();
     let edit = QueueEdit { name: Some("a\0".into()), ..QueueEdit::default() };
-    assert_eq!(update_queue(&world.store, other.id, &edit, true, V3).await.unwrap(), QueueEdited::Taken);
+    assert_eq!(update_queue(&world.ops, other.id, &edit, true, V3).await.unwrap(), QueueEdited::Taken);
     assert_eq!(queues_of(&world.store, pool.id).await.unwrap().len(), 3);
 }
 
@@ -45,8 +45,8 @@ async fn a_pool_of_such_a_name_is_made_once() {
         concurrency_limit: None,
         storage_configuration: no_storage(),
     };
-    assert!(create_pool(&world.store, new(), V3).await.unwrap().is_some());
-    assert!(create_pool(&world.store, new(), V3).await.unwrap().is_none());
+    assert!(create_pool(&world.ops, new(), V3).await.unwrap().is_some());
+    assert!(create_pool(&world.ops, new(), V3).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_task_run_of_such_a_key_is_found_again() {
     for flow_run in [Some(run), None] {
         let make = async || {
             let new = NewTaskRun::of(flow_run, "t\0", "0\0");
-            create_task_run(&world.store, new, &Caller::SERVER).await.unwrap()
+            create_task_run(&world.ops, new, &Caller::SERVER).await.unwrap()
         };
         let (made, found) = (make().await, make().await);
         assert_eq!((made.created, found.created, found.run.id), (true, false, made.run.id), "{flow_run:?}");

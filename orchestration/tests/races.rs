@@ -35,7 +35,7 @@ fn by_id(id: Uuid) -> Key {
 
 async fn edited(world: &World, id: Uuid, edit: DeploymentEdit) -> Result<(), OpError> {
     let no_schedules = |_: &Deployment, _: &[DeploymentSchedule]| Ok(Vec::new());
-    edit_deployment::<OpError>(&world.store, id, &edit, no_schedules).await.map(|_| ())
+    edit_deployment::<OpError>(&world.ops, id, &edit, no_schedules).await.map(|_| ())
 }
 
 fn nothing() -> DeploymentEdit {
@@ -75,7 +75,7 @@ async fn job_variables_of_a_run_that_starts_meanwhile_stay() {
     world.meanwhile(Batch::new().update::<FlowRun>(by_id(run), running));
 
     let edit = FlowRunEdit { job_variables: Some(json!({"cpu": 2})), ..FlowRunEdit::default() };
-    let refused = update_flow_run(&world.store, run, &edit).await.unwrap_err();
+    let refused = update_flow_run(&world.ops, run, &edit).await.unwrap_err();
     assert_eq!(refused, OpError::Refused("Job variables for a flow run in state RUNNING cannot be updated".into()));
     assert_eq!(world.get::<FlowRun>(run).await.job_variables, Some(Json::object()));
 }
@@ -97,7 +97,7 @@ async fn job_variables_fit_the_template_that_the_pool_has_when_they_are_written(
 
     world.meanwhile(typed());
     let edit = FlowRunEdit { job_variables: Some(sent.clone()), ..FlowRunEdit::default() };
-    let refused = update_flow_run(&world.store, run, &edit).await.unwrap_err();
+    let refused = update_flow_run(&world.ops, run, &edit).await.unwrap_err();
     assert!(matches!(refused, OpError::Invalid(_)), "{refused:?}");
 
     world.store.commit(untyped()).await.unwrap();
@@ -105,7 +105,7 @@ async fn job_variables_fit_the_template_that_the_pool_has_when_they_are_written(
     world.meanwhile(typed());
     let job_variables = sent.as_object().cloned().unwrap_or_default();
     let wanted = Wanted { job_variables, context: Json::object(), ..Wanted::default() };
-    let refused = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap_err();
+    let refused = create_run_of(&world.ops, &source, wanted, &Caller::SERVER).await.unwrap_err();
     assert!(matches!(refused, Refused::Unfit(_)), "{refused:?}");
 }
 
@@ -116,7 +116,7 @@ async fn a_run_of_a_deployment_that_is_deleted_meanwhile_is_not_made() {
     let source = Source::read(&world.store, id).await.unwrap().unwrap();
     world.meanwhile(Batch::new().delete::<Deployment>(by_id(id)));
     let wanted = Wanted { context: Json::object(), ..Wanted::default() };
-    let refused = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap_err();
+    let refused = create_run_of(&world.ops, &source, wanted, &Caller::SERVER).await.unwrap_err();
     assert_eq!(refused, Refused::Op(OpError::NotFound("Deployment not found".into())));
     assert!(world.runs_of(id).await.is_empty());
 }
@@ -138,7 +138,7 @@ async fn a_run_whose_queue_is_deleted_meanwhile_does_not_name_it_by_id() {
     let source = Source::read(&world.store, deployment).await.unwrap().unwrap();
     world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue.id)));
     let wanted = Wanted { context: Json::object(), ..Wanted::default() };
-    let run = create_run_of(&world.store, &source, wanted, &Caller::SERVER).await.unwrap().run;
+    let run = create_run_of(&world.ops, &source, wanted, &Caller::SERVER).await.unwrap().run;
     assert_eq!((run.work_queue_id, run.work_queue_name.as_deref()), (None, Some("q")));
 }
 
@@ -158,7 +158,7 @@ async fn a_deployment_whose_queue_is_deleted_meanwhile_gets_a_new_one_of_that_na
         schedules: Vec::new(),
         line: ClientLine::V3,
     };
-    let (made, _) = upsert_deployment(&world.store, &wanted).await.unwrap();
+    let (made, _) = upsert_deployment(&world.ops, &wanted).await.unwrap();
     let queue = queue_named(&world.store, pool.id, "q").await.unwrap().unwrap();
     assert_eq!(made.work_queue_id, Some(queue.id));
 
@@ -185,7 +185,7 @@ async fn a_deployment_does_not_name_a_block_that_is_deleted_meanwhile() {
         schedules: Vec::new(),
         line: ClientLine::V3,
     };
-    let refused = upsert_deployment(&world.store, &wanted).await.unwrap_err();
+    let refused = upsert_deployment(&world.ops, &wanted).await.unwrap_err();
     assert!(matches!(refused, OpError::Conflict(_)), "{refused:?}");
 
     let id = world.deployment(|_| {}).await;
@@ -199,14 +199,14 @@ async fn a_deployment_does_not_name_a_block_that_is_deleted_meanwhile() {
 #[tokio::test]
 async fn a_subflow_is_not_made_when_its_parent_is_deleted_meanwhile() {
     let world = world().await;
-    let parent = create_task_run(&world.store, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
+    let parent = create_task_run(&world.ops, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
     world.meanwhile(Batch::new().delete::<TaskRun>(by_id(parent)));
     let new = NewFlowRun {
         parent_task_run_id: Some(parent),
         state: Some(Proposed::scheduled(at(world::START))),
         ..NewFlowRun::of(world.flow)
     };
-    let refused = create_flow_run(&world.store, new, &Caller::SERVER).await.unwrap_err();
+    let refused = create_flow_run(&world.ops, new, &Caller::SERVER).await.unwrap_err();
     assert_eq!(refused, OpError::data_integrity());
 }
 
@@ -217,11 +217,11 @@ async fn the_input_for_a_pause_that_ends_meanwhile_is_not_kept() {
     let keyset = [("schema", "s"), ("response", "r")].map(|(name, key)| (name.to_owned(), key.to_owned()));
     paused.details.run_input_keyset = Some(keyset.into());
     let run = world.run(paused, |_| {}).await;
-    send_input(&world.store, run, "s", r#"{"type": "object"}"#.into(), None).await.unwrap();
+    send_input(&world.ops, run, "s", r#"{"type": "object"}"#.into(), None).await.unwrap();
     world
         .meanwhile(Batch::new().update::<FlowRun>(by_id(run), Change::default().set(flow_run::state_id, None::<Uuid>)));
 
-    let done = resume_flow_run(&world.store, run, &json!({"answer": 1}), &Caller::SERVER).await.unwrap();
+    let done = resume_flow_run(&world.ops, run, &json!({"answer": 1}), &Caller::SERVER).await.unwrap();
     assert_eq!(done.status, Status::Abort);
     let kept = world.store.find::<FlowRunInput>(input_key(run, "r")).await.unwrap();
     assert!(kept.is_none(), "{kept:?}");
@@ -237,7 +237,7 @@ async fn a_deployment_that_moves_to_another_queue_while_its_old_one_is_deleted_k
     world.store.commit(Batch::new().delete::<WorkQueue>(by_id(old))).await.unwrap();
     let moved = Change::default().set(deployment::work_queue_id, new);
     world.meanwhile(Batch::new().update::<Deployment>(by_id(id), moved));
-    assert_eq!(delete_queue(&world.store, old, ClientLine::V3).await.unwrap(), QueueDeleted::Missing);
+    assert_eq!(delete_queue(&world.ops, old, ClientLine::V3).await.unwrap(), QueueDeleted::Missing);
     assert_eq!(world.get::<Deployment>(id).await.work_queue_id, Some(new));
 }
 
@@ -247,7 +247,7 @@ async fn an_agent_is_not_noted_at_a_queue_that_is_deleted_meanwhile() {
     let pool = world.pool(None).await;
     let queue = world.queue(&pool, "q", None).await.id;
     world.meanwhile(Batch::new().delete::<WorkQueue>(by_id(queue)));
-    agent_polled(&world.store, Uuid::new_v4(), queue).await.unwrap();
+    agent_polled(&world.ops, Uuid::new_v4(), queue).await.unwrap();
     assert_eq!(world.store.count::<Agent>(Filter::all()).await.unwrap(), 0);
 }
 
@@ -258,7 +258,7 @@ async fn a_deployment_that_lets_go_of_a_block_while_it_is_deleted_stays() {
     let id = world.deployment(|d| d.storage_document_id = Some(block)).await;
     let let_go = Change::default().set(deployment::storage_document_id, None::<Uuid>);
     world.meanwhile(Batch::new().update::<Deployment>(by_id(id), let_go));
-    assert!(!delete_block_document(&world.store, &Sealer::new(&[7; 32]), block).await.unwrap());
+    assert!(!delete_block_document(&world.ops, &Sealer::new(&[7; 32]), block).await.unwrap());
     assert_eq!(world.get::<Deployment>(id).await.storage_document_id, None);
 }
 
@@ -271,15 +271,15 @@ async fn a_state_is_proposed_over_the_run_as_it_is_when_it_is_written() {
     let failed = |run: &FlowRun, _: Option<&State>| {
         (run.state_type == Some(StateType::Paused)).then(|| Proposed::new(StateType::Failed))
     };
-    let done = propose_flow_run_state(&world.store, run, FlowPolicy::Minimal, &Caller::SERVER, failed).await.unwrap();
+    let done = propose_flow_run_state(&world.ops, run, FlowPolicy::Minimal, &Caller::SERVER, failed).await.unwrap();
     assert!(done.is_none(), "{done:?}");
     assert_eq!(world.get::<FlowRun>(run).await.state_type, Some(StateType::Completed));
 
-    let task = create_task_run(&world.store, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
+    let task = create_task_run(&world.ops, NewTaskRun::of(None, "t", "0"), &Caller::SERVER).await.unwrap().run.id;
     let ended = Change::default().set(task_run::state_type, StateType::Completed);
     world.meanwhile(Batch::new().update::<TaskRun>(by_id(task), ended));
     let cancelled =
         |task: &TaskRun| (task.state_type != Some(StateType::Completed)).then(|| Proposed::new(StateType::Cancelled));
-    let done = propose_task_run_state(&world.store, task, true, &Caller::SERVER, cancelled).await.unwrap();
+    let done = propose_task_run_state(&world.ops, task, true, &Caller::SERVER, cancelled).await.unwrap();
     assert!(done.is_none(), "{done:?}");
 }

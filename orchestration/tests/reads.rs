@@ -10,6 +10,7 @@ use mintaka_core::records::{Flow, StateType};
 use mintaka_core::{
     Aggregate, Backend, Batch, Batches, CommitAnswer, Error, Json, Key, Layer, Query, Row, Store, Table, Tags, Value,
 };
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::{NewFlowRun, create_flow_run, set_flow_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
 use mintaka_orchestration::{Caller, Proposed};
@@ -49,13 +50,14 @@ impl Layer for Counted {
 async fn a_transition_reads_the_run_and_its_state_and_commits_once() {
     let counted = Arc::new(Counted { backend: MemoryStore::new(), reads: 0.into(), commits: 0.into() });
     let store = Store::new(counted.clone());
+    let ops = Operations::over(store.clone());
     let cost = || (counted.reads.swap(0, Ordering::Relaxed), counted.commits.swap(0, Ordering::Relaxed));
     let (id, now) = (Uuid::new_v4(), store.now());
     let flow = Flow { id, created: now, updated: now, name: "f".into(), tags: Tags::default(), labels: Json::object() };
     store.commit(Batch::new().insert(flow)).await.unwrap();
-    let create = async || create_flow_run(&store, NewFlowRun::of(id), &Caller::SERVER).await.unwrap().run.id;
+    let create = async || create_flow_run(&ops, NewFlowRun::of(id), &Caller::SERVER).await.unwrap().run.id;
     let enter = async |run, r#type| {
-        set_flow_run_state(&store, run, Proposed::new(r#type), FlowPolicy::Core, &Caller::SERVER).await.unwrap();
+        set_flow_run_state(&ops, run, Proposed::new(r#type), FlowPolicy::Core, &Caller::SERVER).await.unwrap();
     };
     cost();
 

@@ -11,6 +11,7 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run,
 };
 use mintaka_core::{Backend, Batch, Batches, Change, CommitAnswer, Error, Json, Key, Layer, Store, Time};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::deployments::delete_deployment;
 use mintaka_orchestration::ops::schedule_runs::{Cause, Window, delete_scheduled_runs, schedule_deployment_runs};
 use mintaka_orchestration::ops::set_flow_run_state;
@@ -30,7 +31,7 @@ fn window(start: Time) -> Window {
 }
 
 async fn schedule(world: &World, deployment: uuid::Uuid) -> usize {
-    schedule_deployment_runs(&world.store, deployment, window(world.now()), world.now()).await.unwrap()
+    schedule_deployment_runs(&world.ops, deployment, window(world.now()), world.now()).await.unwrap()
 }
 
 #[tokio::test]
@@ -150,7 +151,7 @@ async fn what_is_taken_back_depends_on_the_cause() {
                 world.store.commit(Batch::new().update::<FlowRun>(Key::id(id), ran)).await.unwrap();
             }
         }
-        let deleted = delete_scheduled_runs(&world.store, deployment, cause).await.unwrap();
+        let deleted = delete_scheduled_runs(&world.ops, deployment, cause).await.unwrap();
         let names: Vec<String> = world.runs_of(deployment).await.into_iter().map(|run| run.name).collect();
         assert_eq!(names, expected, "{cause:?}");
         assert_eq!(deleted, 5 - expected.len());
@@ -166,8 +167,8 @@ async fn a_run_that_was_taken_stays_when_its_schedule_goes() {
     assert_eq!(schedule(&world, deployment).await, 3);
     let taken = world.runs_of(deployment).await[1].id;
     let pending = Proposed::new(StateType::Pending);
-    set_flow_run_state(&world.store, taken, pending, FlowPolicy::Core, &Caller::SERVER).await.unwrap();
-    let deleted = delete_scheduled_runs(&world.store, deployment, Cause::Stopped).await.unwrap();
+    set_flow_run_state(&world.ops, taken, pending, FlowPolicy::Core, &Caller::SERVER).await.unwrap();
+    let deleted = delete_scheduled_runs(&world.ops, deployment, Cause::Stopped).await.unwrap();
     let left: Vec<_> = world.runs_of(deployment).await.into_iter().map(|run| run.id).collect();
     assert_eq!((deleted, left), (2, vec![taken]));
     assert_eq!(at("2026-03-03T00:00:00Z"), world.get::<mintaka_core::records::FlowRun>(taken).await.sort_time.unwrap());
@@ -204,10 +205,12 @@ async fn an_edit_between_reading_and_inserting_leaves_no_run_of_the_old_schedule
     let stop = Batch::new().update::<DeploymentSchedule>(Key::id(schedule), pause);
     let delete = Batch::new().delete::<Deployment>(Key::id(deployment));
     for (edits, hours) in [(vec![edit], vec![17, 17, 17]), (vec![stop], vec![]), (vec![delete], vec![])] {
-        delete_scheduled_runs(&world.store, deployment, Cause::Stopped).await.unwrap();
+        delete_scheduled_runs(&world.ops, deployment, Cause::Stopped).await.unwrap();
         let backend = Interfering { inner: world.store.backend().clone(), edits: edits.into() };
         let store = Store::with_clock(Arc::new(backend), Arc::new(world.clock.clone()));
-        let made = schedule_deployment_runs(&store, deployment, window(world.now()), world.now()).await.unwrap();
+        let made = schedule_deployment_runs(&Operations::over(store), deployment, window(world.now()), world.now())
+            .await
+            .unwrap();
         let runs = world.runs_of(deployment).await;
         let of: Vec<u32> = runs.iter().map(|run| run.sort_time.unwrap().to_chrono().hour()).collect();
         assert_eq!((made, of), (hours.len(), hours));
@@ -232,7 +235,7 @@ async fn runs_that_wait_to_run_again_end_with_their_deployment_unless_their_own_
     };
     let [anybodys, retried, own] =
         [waiting(None).await, waiting(Some(RetryType::Reschedule)).await, waiting(Some(RetryType::InProcess)).await];
-    assert!(delete_deployment(&world.store, deployment, ClientLine::V3).await.unwrap());
+    assert!(delete_deployment(&world.ops, deployment, ClientLine::V3).await.unwrap());
     for (id, state) in [(anybodys, "Cancelled"), (retried, "Cancelled"), (own, "AwaitingRetry")] {
         assert_eq!(world.get::<FlowRun>(id).await.state_name.as_deref(), Some(state));
     }

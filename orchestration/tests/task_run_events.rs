@@ -211,10 +211,10 @@ async fn the_run_time_of_a_retried_task_is_that_of_all_its_attempts_in_any_order
         let (id, flow_run) = (Uuid::new_v4(), Uuid::new_v4());
         let events = retried(id, flow_run);
         for n in order {
-            record(&world.store, &events[n].event()).await.unwrap();
+            record(&world.ops, &events[n].event()).await.unwrap();
         }
         assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0, "{order:?}");
-        record(&world.store, &events[4].event()).await.unwrap();
+        record(&world.ops, &events[4].event()).await.unwrap();
         assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0, "{order:?}");
     }
     // As they come over one connection: all at once.
@@ -222,8 +222,8 @@ async fn the_run_time_of_a_retried_task_is_that_of_all_its_attempts_in_any_order
     let (id, flow_run) = (Uuid::new_v4(), Uuid::new_v4());
     let mut at_once = tokio::task::JoinSet::new();
     for event in retried(id, flow_run) {
-        let (store, event) = (world.store.clone(), event.event());
-        at_once.spawn(async move { record(&store, &event).await.unwrap() });
+        let (ops, event) = (world.ops.clone(), event.event());
+        at_once.spawn(async move { record(&ops, &event).await.unwrap() });
     }
     at_once.join_all().await;
     assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.0);
@@ -237,7 +237,7 @@ async fn a_client_that_knows_more_than_its_recorded_states_is_believed() {
     events[4].fields["total_run_time"] = json!(6.5);
     // The first attempt was never reported.
     for event in &events[3..] {
-        record(&world.store, &event.event()).await.unwrap();
+        record(&world.ops, &event.event()).await.unwrap();
     }
     assert_eq!(world.get::<TaskRun>(id).await.total_run_time, 6.5);
 }

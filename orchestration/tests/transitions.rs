@@ -21,15 +21,15 @@ use world::{World, world};
 const BY: Caller = Caller::SERVER;
 
 async fn flow_to(world: &World, id: Uuid, want: Proposed) -> Transitioned {
-    set_flow_run_state(&world.store, id, want, FlowPolicy::Core, &BY).await.unwrap()
+    set_flow_run_state(&world.ops, id, want, FlowPolicy::Core, &BY).await.unwrap()
 }
 
 async fn task_to(world: &World, id: Uuid, want: Proposed) -> Transitioned {
-    set_task_run_state(&world.store, id, want, false, &BY).await.unwrap()
+    set_task_run_state(&world.ops, id, want, false, &BY).await.unwrap()
 }
 
 async fn task_in(world: &World, flow_run: Option<Uuid>, key: &str) -> Uuid {
-    create_task_run(&world.store, NewTaskRun::of(flow_run, "t", key), &BY).await.unwrap().run.id
+    create_task_run(&world.ops, NewTaskRun::of(flow_run, "t", key), &BY).await.unwrap().run.id
 }
 
 async fn history(world: &World, run: Uuid) -> Vec<FlowRunState> {
@@ -85,9 +85,9 @@ async fn states_of_the_same_instant_have_growing_times() {
 async fn unknown_runs_are_not_found() {
     let world = world().await;
     let id = Uuid::new_v4();
-    let error = set_flow_run_state(&world.store, id, running(), FlowPolicy::Core, &BY).await.unwrap_err();
+    let error = set_flow_run_state(&world.ops, id, running(), FlowPolicy::Core, &BY).await.unwrap_err();
     assert_eq!(error, OpError::NotFound(format!("Flow run with id {id} not found")));
-    let error = set_task_run_state(&world.store, id, running(), true, &BY).await.unwrap_err();
+    let error = set_task_run_state(&world.ops, id, running(), true, &BY).await.unwrap_err();
     assert_eq!(error, OpError::NotFound(format!("Task run with id {id} not found")));
 }
 
@@ -121,9 +121,9 @@ async fn of_many_workers_one_gets_the_run() {
     let id = world.due_in(0.0, |_| {}).await;
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..32 {
-        let store = world.store.clone();
+        let ops = world.ops.clone();
         let pending = Proposed::new(StateType::Pending);
-        workers.spawn(async move { set_flow_run_state(&store, id, pending, FlowPolicy::Core, &BY).await.unwrap() });
+        workers.spawn(async move { set_flow_run_state(&ops, id, pending, FlowPolicy::Core, &BY).await.unwrap() });
     }
     let outcomes = workers.join_all().await;
     let accepted = outcomes.iter().filter(|went| went.status == Status::Accept).count();
@@ -138,8 +138,8 @@ async fn no_increment_is_lost_when_many_change_one_run() {
     let id = world.run(Proposed::new(StateType::Pending), |_| {}).await;
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let store = world.store.clone();
-        clients.spawn(async move { set_flow_run_state(&store, id, running(), FlowPolicy::Core, &BY).await });
+        let ops = world.ops.clone();
+        clients.spawn(async move { set_flow_run_state(&ops, id, running(), FlowPolicy::Core, &BY).await });
     }
     let written = clients.join_all().await.into_iter().filter(|went| match went {
         Ok(went) => went.wrote,
@@ -211,7 +211,7 @@ async fn each_state_is_an_event_that_names_what_the_run_belongs_to() {
     ];
     assert_eq!(related, expected.map(|(role, id)| (role.to_owned(), id)));
     for _ in 0..2 {
-        event_index::catch_up(&world.store).await.unwrap();
+        event_index::catch_up(&world.ops).await.unwrap();
         let resources = world.store.all::<EventResource>(Filter::all()).await.unwrap();
         assert_eq!(resources.iter().filter(|r| r.event_id == event.id).count(), 8, "each resource once");
     }
@@ -289,7 +289,7 @@ async fn a_task_run_whose_flow_run_is_gone_cannot_start() {
     let flow_run = world.run(running(), |_| {}).await;
     let task = task_in(&world, Some(flow_run), "0").await;
     world.store.commit(mintaka_core::Batch::new().delete::<FlowRun>(mintaka_core::Key::id(flow_run))).await.unwrap();
-    let error = set_task_run_state(&world.store, task, running(), false, &BY).await.unwrap_err();
+    let error = set_task_run_state(&world.ops, task, running(), false, &BY).await.unwrap_err();
     assert!(matches!(error, OpError::NotFound(text) if text.contains("might have been deleted")));
 }
 
@@ -390,7 +390,7 @@ async fn clients_before_0_8_3_get_their_failed_tasks_rewritten_by_a_retry() {
     }
     let old = Caller { api_version: (0, 8, 2), ..BY };
     let want = Proposed::new(StateType::Failed);
-    let went = set_flow_run_state(&world.store, id, want, FlowPolicy::Core, &old).await.unwrap();
+    let went = set_flow_run_state(&world.ops, id, want, FlowPolicy::Core, &old).await.unwrap();
     assert_eq!(went.state.unwrap().name, "AwaitingRetry");
     let (failed, fine): (TaskRun, TaskRun) = (world.get(failed).await, world.get(fine).await);
     assert_eq!((failed.state_name.as_deref(), failed.run_count), (Some("AwaitingRetry"), 0));
@@ -403,7 +403,7 @@ async fn a_failed_task_run_waits_and_then_retries() {
     let world = world().await;
     let mut new = NewTaskRun::of(None, "t", "0");
     new.empirical_policy = TaskRunPolicy { retries: Some(1), ..TaskRunPolicy::default() };
-    let id = create_task_run(&world.store, new, &BY).await.unwrap().run.id;
+    let id = create_task_run(&world.ops, new, &BY).await.unwrap().run.id;
     task_to(&world, id, running()).await;
     assert_eq!(task_to(&world, id, Proposed::new(StateType::Failed)).await.state.unwrap().name, "AwaitingRetry");
     assert_eq!(task_to(&world, id, running()).await.state.unwrap().name, "Retrying");
@@ -424,10 +424,10 @@ async fn a_run_whose_state_row_is_missing_is_judged_by_what_it_remembers() {
 #[tokio::test]
 async fn a_forced_state_passes() {
     let world = world().await;
-    let id = create_flow_run(&world.store, NewFlowRun::of(world.flow), &BY).await.unwrap().run.id;
+    let id = create_flow_run(&world.ops, NewFlowRun::of(world.flow), &BY).await.unwrap().run.id;
     flow_to(&world, id, Proposed::new(StateType::Completed)).await;
     let forced = Proposed::new(StateType::Cancelling);
-    let went = set_flow_run_state(&world.store, id, forced, FlowPolicy::Minimal, &BY).await.unwrap();
+    let went = set_flow_run_state(&world.ops, id, forced, FlowPolicy::Minimal, &BY).await.unwrap();
     assert_eq!((went.status, went.wrote), (Status::Accept, true));
 }
 
@@ -441,7 +441,7 @@ async fn a_run_is_not_scheduled_again_once_its_deployment_is_deleted() {
         let (retried, stranded) = (of_deployment(StateType::Failed).await, of_deployment(StateType::Failed).await);
         let retry = async |id| {
             let want = Proposed::awaiting_retry(world.now());
-            set_flow_run_state(&world.store, id, want, policy, &BY).await.unwrap()
+            set_flow_run_state(&world.ops, id, want, policy, &BY).await.unwrap()
         };
         assert_eq!(retry(retried).await.status, Status::Accept);
         world.store.commit(Batch::new().delete::<Deployment>(Key::id(deployment))).await.unwrap();

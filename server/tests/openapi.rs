@@ -9,11 +9,12 @@ use std::sync::Arc;
 use mintaka_core::Store;
 use mintaka_core::memory::MemoryStore;
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::secrets::Sealer;
 use serde_json::Value;
 
 fn document() -> Value {
-    let ctx = Ctx::new(Store::new(Arc::new(MemoryStore::new())), Settings::default());
+    let ctx = Ctx::new(Operations::over(Store::new(Arc::new(MemoryStore::new()))), Settings::default());
     mintaka_server::document(&ctx, Arc::new(Sealer::ephemeral()))
 }
 

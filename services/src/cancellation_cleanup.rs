@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, StateType, TaskRun, flow_run, task_run};
-use mintaka_core::{Cmp, Error, Filter, Store, Time};
+use mintaka_core::{Cmp, Error, Filter, Reader, Time};
 use mintaka_orchestration::ops::{propose_flow_run_state, propose_task_run_state};
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed, State};
+use mintaka_orchestration::{Caller, OpError, Operations, Proposed, State};
 use uuid::Uuid;
 
 use crate::each::each;
@@ -38,20 +38,21 @@ struct CancellationCleanup {
 #[async_trait]
 impl Work for CancellationCleanup {
     async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
-        let now = ctx.store.now();
-        let tasks = abandoned_tasks(&ctx.store, now).await?;
-        each(&ctx.store, tasks, "cancelling a task run", |store, id| async move { cancel_task(&store, id).await })
-            .await;
+        let now = ctx.reader.now();
+        let tasks = abandoned_tasks(&ctx.reader, now).await?;
+        each(&ctx.ops, tasks, "cancelling a task run", |ops, id| async move { cancel_task(&ops, id).await }).await;
 
-        let subflows = abandoned_subflows(&ctx.store).await?;
-        each(&ctx.store, subflows, "cancelling a subflow", |store, id| async move { cancel_subflow(&store, id).await })
-            .await;
+        let subflows = abandoned_subflows(&ctx.reader).await?;
+        each(&ctx.ops, subflows, "cancelling a subflow", |ops, id| async move { cancel_subflow(&ops, id).await }).await;
 
         let limit = now - self.timeout;
         let stuck = stuck_runs(ctx, limit).await?;
-        each(&ctx.store, stuck, "ending a cancellation", move |store, id| async move {
-            end_cancelling(&store, id, limit).await
-        })
+        each(
+            &ctx.ops,
+            stuck,
+            "ending a cancellation",
+            move |ops, id| async move { end_cancelling(&ops, id, limit).await },
+        )
         .await;
         Ok(())
     }
@@ -64,7 +65,7 @@ fn unfinished() -> impl Iterator<Item = StateType> {
 
 /// Unfinished task runs of flow runs that were cancelled lately. It looks from the unfinished ones: they are few, and
 /// cancelled flow runs are many.
-async fn abandoned_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, Error> {
+async fn abandoned_tasks(reader: &Reader, now: Time) -> Result<Vec<Uuid>, Error> {
     let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled).and(Filter::cmp(
         flow_run::end_time,
         Cmp::Ge,
@@ -75,18 +76,18 @@ async fn abandoned_tasks(store: &Store, now: Time) -> Result<Vec<Uuid>, Error> {
         flow_run::id,
         cancelled,
     ));
-    Ok(store.all::<TaskRun>(filter).await?.iter().map(|task| task.id).collect())
+    Ok(reader.all::<TaskRun>(filter).await?.iter().map(|task| task.id).collect())
 }
 
 /// Unfinished subflows of cancelled runs, but for those that are being cancelled and have infrastructure to end.
-async fn abandoned_subflows(store: &Store) -> Result<Vec<Uuid>, Error> {
+async fn abandoned_subflows(reader: &Reader) -> Result<Vec<Uuid>, Error> {
     let cancelled = Filter::eq(flow_run::state_type, StateType::Cancelled);
     let under_way = Filter::eq(flow_run::state_type, StateType::Cancelling).and(Filter::some(flow_run::deployment_id));
     let filter = Filter::any(flow_run::state_type, unfinished())
         .and(Filter::some(flow_run::parent_flow_run_id))
         .and(under_way.negate())
         .and(Filter::has(flow_run::parent_flow_run_id, flow_run::id, cancelled));
-    Ok(store.all::<FlowRun>(filter).await?.iter().map(|run| run.id).collect())
+    Ok(reader.all::<FlowRun>(filter).await?.iter().map(|run| run.id).collect())
 }
 
 /// Runs that have been CANCELLING since before `limit`.
@@ -103,16 +104,16 @@ async fn stuck_runs(ctx: &Ctx, limit: Time) -> Result<Vec<Uuid>, Error> {
     Ok(stuck)
 }
 
-async fn cancel_task(store: &Store, id: Uuid) -> Result<bool, OpError> {
+async fn cancel_task(ops: &Operations, id: Uuid) -> Result<bool, OpError> {
     let cancelled = |task: &TaskRun| {
         let goes_on = task.state_type.is_none_or(|state| !state.is_terminal());
         goes_on.then(|| Proposed::new(StateType::Cancelled).saying(PARENT_CANCELLED))
     };
-    let done = propose_task_run_state(store, id, true, &Caller::SERVER, cancelled).await?;
+    let done = propose_task_run_state(ops, id, true, &Caller::SERVER, cancelled).await?;
     Ok(done.is_some_and(|done| done.wrote))
 }
 
-async fn cancel_subflow(store: &Store, id: Uuid) -> Result<bool, OpError> {
+async fn cancel_subflow(ops: &Operations, id: Uuid) -> Result<bool, OpError> {
     let cancelled = |run: &FlowRun, _: Option<&State>| {
         if run.state_type.is_none_or(StateType::is_terminal) {
             return None;
@@ -121,16 +122,16 @@ async fn cancel_subflow(store: &Store, id: Uuid) -> Result<bool, OpError> {
         let state = if run.deployment_id.is_some() { StateType::Cancelling } else { StateType::Cancelled };
         Some(Proposed::new(state).saying(PARENT_CANCELLED))
     };
-    let done = propose_flow_run_state(store, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
+    let done = propose_flow_run_state(ops, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
     Ok(done.is_some_and(|done| done.wrote))
 }
 
-async fn end_cancelling(store: &Store, id: Uuid, limit: Time) -> Result<bool, OpError> {
+async fn end_cancelling(ops: &Operations, id: Uuid, limit: Time) -> Result<bool, OpError> {
     let cancelled = |run: &FlowRun, _: Option<&State>| {
         let still =
             run.state_type == Some(StateType::Cancelling) && run.state_timestamp.is_some_and(|since| since <= limit);
         still.then(|| Proposed::new(StateType::Cancelled).saying(TIMED_OUT))
     };
-    let done = propose_flow_run_state(store, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
+    let done = propose_flow_run_state(ops, id, FlowPolicy::Core, &Caller::SERVER, cancelled).await?;
     Ok(done.is_some_and(|done| done.wrote))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use mintaka_core::Store;
+use mintaka_orchestration::Operations;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -12,10 +12,10 @@ const AT_ONCE: usize = 32;
 
 /// Does something to each of these, some at once, and answers how many went well. What fails is logged with its id.
 pub(crate) async fn each<F, E>(
-    store: &Store,
+    ops: &Operations,
     ids: Vec<Uuid>,
     what: &'static str,
-    act: impl Fn(Store, Uuid) -> F,
+    act: impl Fn(Operations, Uuid) -> F,
 ) -> usize
 where
     F: Future<Output = Result<bool, E>> + Send + 'static,
@@ -28,7 +28,7 @@ where
         while running.len() < AT_ONCE
             && let Some(id) = ids.next()
         {
-            let acting = act(store.clone(), id);
+            let acting = act(ops.clone(), id);
             running.spawn(async move { (id, acting.await) }.in_current_span());
         }
         match running.join_next().await {

@@ -20,7 +20,7 @@ struct Foreman(Patience);
 #[async_trait]
 impl Work for Foreman {
     async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
-        let stale = mark_stale(&ctx.store, self.0, ctx.store.now()).await?;
+        let stale = mark_stale(&ctx.ops, self.0, ctx.reader.now()).await?;
         let (workers, pools) = (stale.workers.len(), stale.pools.len());
         let (deployments, queues) = (stale.deployments.len(), stale.queues.len());
         if workers + pools + deployments + queues > 0 {

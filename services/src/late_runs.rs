@@ -12,7 +12,7 @@ use mintaka_core::records::{FlowRun, StateType, flow_run};
 use mintaka_core::{Cmp, Filter, Time};
 use mintaka_orchestration::ops::propose_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed, State};
+use mintaka_orchestration::{Caller, OpError, Operations, Proposed, State};
 
 use crate::each::each;
 use crate::pages::RunPages;
@@ -63,7 +63,7 @@ impl Looked {
 #[async_trait]
 impl Work for LateRuns {
     async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
-        let now = ctx.store.now();
+        let now = ctx.reader.now();
         let until = now - self.after;
         let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let since = looked.and_then(|looked| looked.since(now));
@@ -76,8 +76,8 @@ impl Work for LateRuns {
         });
         while let Some(runs) = pages.next(ctx).await? {
             let ids = runs.iter().map(|run| run.id).collect();
-            let mark = |store, id| async move { mark_late(&store, id).await };
-            let marked = each(&ctx.store, ids, "marking a late run", mark).await;
+            let mark = |ops, id| async move { mark_late(&ops, id).await };
+            let marked = each(&ctx.ops, ids, "marking a late run", mark).await;
             if marked > 0 {
                 tracing::info!(runs = marked, "marked as late");
             }
@@ -85,7 +85,7 @@ impl Work for LateRuns {
         if !ctx.cancel.is_cancelled() {
             let again = match (since, looked) {
                 (Some(_), Some(looked)) => looked.again,
-                _ => now.plus_seconds((ctx.store.now().seconds_since(now) * REST).clamp(0.0, WHOLE_AFTER)),
+                _ => now.plus_seconds((ctx.reader.now().seconds_since(now) * REST).clamp(0.0, WHOLE_AFTER)),
             };
             *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { again, until });
         }
@@ -94,14 +94,14 @@ impl Work for LateRuns {
 }
 
 /// Marks a run as late if it still waits for its time to come; whether it did.
-async fn mark_late(store: &mintaka_core::Store, id: uuid::Uuid) -> Result<bool, OpError> {
+async fn mark_late(ops: &Operations, id: uuid::Uuid) -> Result<bool, OpError> {
     let late = |run: &FlowRun, _: Option<&State>| match (run.state_type, run.state_name.as_deref()) {
         (Some(StateType::Scheduled), Some("Scheduled")) => {
             run.next_scheduled_start_time.map(|time| Proposed::scheduled(time).named("Late"))
         }
         _ => None,
     };
-    let done = propose_flow_run_state(store, id, FlowPolicy::MarkLate, &Caller::SERVER, late).await?;
+    let done = propose_flow_run_state(ops, id, FlowPolicy::MarkLate, &Caller::SERVER, late).await?;
     Ok(done.is_some_and(|done| done.wrote))
 }
 

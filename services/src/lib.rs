@@ -5,11 +5,11 @@
 //! store's clock.
 //!
 //! ```no_run
-//! # async fn example(store: mintaka_core::Store) -> Result<(), mintaka_services::Unknown> {
+//! # async fn example(ops: mintaka_orchestration::Operations) -> Result<(), mintaka_services::Unknown> {
 //! use mintaka_services::{Health, Settings, run, select};
 //! let services = select(&Settings::default(), &["scheduler", "late-runs"])?;
 //! let cancel = tokio_util::sync::CancellationToken::new();
-//! run(store, services, Health::default(), cancel).await;
+//! run(ops, services, Health::default(), cancel).await;
 //! # Ok(())
 //! # }
 //! ```

@@ -30,7 +30,7 @@ impl RunPages {
     /// What the store answers.
     pub async fn next(&mut self, ctx: &Ctx) -> Result<Option<Vec<Versioned<FlowRun>>>, Error> {
         let Some(query) = self.next.take().filter(|_| !ctx.cancel.is_cancelled()) else { return Ok(None) };
-        let runs = ctx.store.select::<FlowRun>(query.clone()).await?;
+        let runs = ctx.reader.select::<FlowRun>(query.clone()).await?;
         let Some(last) = runs.last() else { return Ok(None) };
         if runs.len() as u64 == PAGE {
             self.next = Some(query.after(vec![last.next_scheduled_start_time.into(), last.id.into()]));

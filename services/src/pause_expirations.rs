@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use mintaka_core::records::{FlowRun, FlowRunState, StateType, flow_run};
-use mintaka_core::{Filter, Store, Time};
+use mintaka_core::{Filter, Time};
 use mintaka_orchestration::ops::propose_flow_run_state;
 use mintaka_orchestration::rules::FlowPolicy;
-use mintaka_orchestration::{Caller, OpError, Proposed, State, StateDetails};
+use mintaka_orchestration::{Caller, OpError, Operations, Proposed, State, StateDetails};
 use uuid::Uuid;
 
 use crate::each::each;
@@ -29,12 +29,12 @@ impl Work for PauseExpirations {
         let mut pages = RunPages::of(Filter::eq(flow_run::state_type, StateType::Paused));
         while let Some(runs) = pages.next(ctx).await? {
             let states: Vec<Uuid> = runs.iter().filter_map(|run| run.state_id).collect();
-            let now = ctx.store.now();
-            let states = ctx.store.get_all::<FlowRunState>(&states).await?.into_iter().flatten();
+            let now = ctx.reader.now();
+            let states = ctx.reader.get_all::<FlowRunState>(&states).await?.into_iter().flatten();
             let expired = |state: &FlowRunState| has_expired(&state.state_details.to().unwrap_or_default(), now);
             let expired = states.filter(|state| expired(state)).map(|state| state.flow_run_id).collect();
-            let fail = move |store, id| async move { fail(&store, id, now).await };
-            each(&ctx.store, expired, "failing an expired pause", fail).await;
+            let fail = move |ops, id| async move { fail(&ops, id, now).await };
+            each(&ctx.ops, expired, "failing an expired pause", fail).await;
         }
         Ok(())
     }
@@ -45,13 +45,13 @@ fn has_expired(details: &StateDetails, now: Time) -> bool {
 }
 
 /// Fails a run if its pause is still over; whether it was.
-async fn fail(store: &Store, id: Uuid, now: Time) -> Result<bool, OpError> {
+async fn fail(ops: &Operations, id: Uuid, now: Time) -> Result<bool, OpError> {
     let failed = |_: &FlowRun, state: Option<&State>| {
         let paused = state.filter(|state| state.r#type == StateType::Paused)?;
         let is_over = has_expired(&paused.state_details, now);
         is_over.then(|| Proposed::new(StateType::Failed).saying("The flow was paused and never resumed."))
     };
-    let done = propose_flow_run_state(store, id, FlowPolicy::Minimal, &Caller::SERVER, failed).await?;
+    let done = propose_flow_run_state(ops, id, FlowPolicy::Minimal, &Caller::SERVER, failed).await?;
     let failed = done.is_some_and(|done| done.wrote);
     if failed {
         tracing::info!(flow_run.id = %id, "failed: its pause expired");

@@ -35,7 +35,7 @@ struct RecentDeployments {
 #[async_trait]
 impl Work for RecentDeployments {
     async fn work(&self, ctx: &Ctx) -> Result<(), OpError> {
-        let now = ctx.store.now();
+        let now = ctx.reader.now();
         let last = Time::from_micros(self.last.load(Ordering::Relaxed));
         let last = if last == Time::MIN { now - self.every } else { last };
         let mut query = Query::of(Deployment::TABLE)
@@ -51,11 +51,11 @@ impl Work for RecentDeployments {
             .order(deployment::updated, Direction::Asc)
             .limit(self.settings.deployment_batch_size.max(1));
         while !ctx.cancel.is_cancelled() {
-            let recent = ctx.store.select::<Deployment>(query.clone()).await?;
+            let recent = ctx.reader.select::<Deployment>(query.clone()).await?;
             let Some(last) = recent.last() else { break };
             query.after = Some(vec![last.updated.into(), last.id.into()]);
             let full = recent.len() as u64 == query.limit;
-            schedule_all(&ctx.store, &self.settings, recent.iter().map(|deployment| deployment.id).collect()).await;
+            schedule_all(&ctx.ops, &self.settings, recent.iter().map(|deployment| deployment.id).collect()).await;
             if !full {
                 break;
             }

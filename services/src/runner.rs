@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mintaka_core::Store;
+use mintaka_orchestration::Operations;
 use rand::Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +22,10 @@ const FIRST: Duration = Duration::from_millis(500);
 /// Runs services until `cancel` is cancelled, each in its own loop, and returns when all have stopped.
 ///
 /// A tick that fails is logged and tried again after the service's interval; a tick that panics is too.
-pub async fn run(store: Store, services: Vec<Box<dyn Service>>, health: Health, cancel: CancellationToken) {
+pub async fn run(ops: Operations, services: Vec<Box<dyn Service>>, health: Health, cancel: CancellationToken) {
     let mut loops = JoinSet::new();
     for service in services {
-        let ctx = Ctx { store: store.clone(), cancel: cancel.clone() };
+        let ctx = Ctx { reader: ops.reader().clone(), ops: ops.clone(), cancel: cancel.clone() };
         let span = tracing::info_span!(parent: None, "service", service.name = service.name());
         loops.spawn(keep_running(service.into(), ctx, health.clone()).instrument(span));
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mintaka_core::records::{Deployment, DeploymentSchedule, FlowRun, StateType, deployment_schedule, flow_run};
-use mintaka_core::{Aggregate, Cmp, Direction, Error, Filter, Group, Measure, Query, Record, Store, Time, Value};
-use mintaka_orchestration::OpError;
+use mintaka_core::{Aggregate, Cmp, Direction, Error, Filter, Group, Measure, Query, Reader, Record, Time, Value};
 use mintaka_orchestration::ops::schedule_runs::{Window, schedule_deployment_runs};
+use mintaka_orchestration::{OpError, Operations};
 use uuid::Uuid;
 
 use crate::each::each;
@@ -31,7 +31,7 @@ impl Work for Scheduler {
             .order(deployment_schedule::deployment_id, Direction::Asc)
             .limit(self.0.deployment_batch_size.max(1));
         while !ctx.cancel.is_cancelled() {
-            let schedules = ctx.store.select::<DeploymentSchedule>(query.clone()).await?;
+            let schedules = ctx.reader.select::<DeploymentSchedule>(query.clone()).await?;
             let Some(last) = schedules.last() else { break };
             query.after = Some(vec![last.deployment_id.into(), last.id.into()]);
             let full = schedules.len() as u64 == query.limit;
@@ -44,8 +44,8 @@ impl Work for Scheduler {
                 // The next page may hold more schedules of the last deployment.
                 *counts.entry(last.deployment_id).or_default() += 1;
             }
-            let due = self.due(&ctx.store, counts).await?;
-            schedule_all(&ctx.store, &self.0, due).await;
+            let due = self.due(&ctx.reader, counts).await?;
+            schedule_all(&ctx.ops, &self.0, due).await;
             if !full {
                 break;
             }
@@ -57,24 +57,24 @@ impl Work for Scheduler {
 impl Scheduler {
     /// Of deployments with so many active schedules, those that are not paused and may lack runs: too few of them, or
     /// none far enough ahead. Runs are counted per deployment, so one with several schedules is always looked at.
-    async fn due(&self, store: &Store, schedules: BTreeMap<Uuid, usize>) -> Result<Vec<Uuid>, Error> {
+    async fn due(&self, reader: &Reader, schedules: BTreeMap<Uuid, usize>) -> Result<Vec<Uuid>, Error> {
         let ids: Vec<Uuid> = schedules.keys().copied().collect();
-        let now = store.now();
-        let ahead = runs_ahead(store, &ids, now).await?;
+        let now = reader.now();
+        let ahead = runs_ahead(reader, &ids, now).await?;
         let enough = now + self.0.min_scheduled_time;
         let lacks_runs = |id: &Uuid| {
             schedules.get(id).is_some_and(|n| *n > 1)
                 || ahead.get(id).is_none_or(|&(n, last)| n < self.0.min_runs as i64 || last < enough)
         };
-        let deployments = store.get_all::<Deployment>(&ids).await?;
+        let deployments = reader.get_all::<Deployment>(&ids).await?;
         let open = deployments.into_iter().flatten().filter(|deployment| !deployment.paused);
         Ok(open.map(|deployment| deployment.id).filter(lacks_runs).collect())
     }
 }
 
 /// How many runs of each deployment were made ahead, and when the last of them starts.
-async fn runs_ahead(store: &Store, deployments: &[Uuid], now: Time) -> Result<BTreeMap<Uuid, (i64, Time)>, Error> {
-    let rows = store
+async fn runs_ahead(reader: &Reader, deployments: &[Uuid], now: Time) -> Result<BTreeMap<Uuid, (i64, Time)>, Error> {
+    let rows = reader
         .aggregate(Aggregate {
             table: FlowRun::TABLE,
             filter: Filter::any(flow_run::deployment_id, deployments.iter().copied())
@@ -95,10 +95,10 @@ async fn runs_ahead(store: &Store, deployments: &[Uuid], now: Time) -> Result<BT
 }
 
 /// Makes the runs of these deployments. What fails is logged and left to the next tick.
-pub(crate) async fn schedule_all(store: &Store, settings: &SchedulerSettings, deployments: Vec<Uuid>) -> usize {
+pub(crate) async fn schedule_all(ops: &Operations, settings: &SchedulerSettings, deployments: Vec<Uuid>) -> usize {
     let settings = settings.clone();
-    let made = each(store, deployments, "scheduling a deployment", move |store, id| {
-        let now = store.now();
+    let made = each(ops, deployments, "scheduling a deployment", move |ops, id| {
+        let now = ops.now();
         let window = Window {
             start: now,
             end: now + settings.max_scheduled_time,
@@ -107,7 +107,7 @@ pub(crate) async fn schedule_all(store: &Store, settings: &SchedulerSettings, de
             max_runs: settings.max_runs,
         };
         async move {
-            let runs = schedule_deployment_runs(&store, id, window, now).await?;
+            let runs = schedule_deployment_runs(&ops, id, window, now).await?;
             if runs > 0 {
                 tracing::debug!(deployment.id = %id, runs, "scheduled");
             }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mintaka_core::Store;
-use mintaka_orchestration::OpError;
+use mintaka_core::Reader;
+use mintaka_orchestration::{OpError, Operations};
 use tokio_util::sync::CancellationToken;
 
 /// What a service works with.
 #[derive(Clone)]
 pub struct Ctx {
-    /// The store, and its clock.
-    pub store: Store,
+    /// What can be read of the store, and its clock.
+    pub reader: Reader,
+    /// What can be done to it.
+    pub ops: Operations,
     /// Cancelled when the process stops. A tick of many pages looks at it between two of them.
     pub cancel: CancellationToken,
 }

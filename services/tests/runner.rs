@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{Error, Store};
 use mintaka_orchestration::OpError;
+use mintaka_orchestration::Operations;
 use mintaka_services::{Ctx, Health, Next, Service, Settings, all, names, run, select};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +57,7 @@ fn start(script: Vec<Step>) -> Running {
     let (ticks, health, cancel) = (Arc::<AtomicUsize>::default(), Health::default(), CancellationToken::new());
     let store = Store::new(Arc::new(MemoryStore::new()));
     let service: Box<dyn Service> = Box::new(Scripted { script, ticks: ticks.clone() });
-    let task = tokio::spawn(run(store, vec![service], health.clone(), cancel.clone()));
+    let task = tokio::spawn(run(Operations::over(store), vec![service], health.clone(), cancel.clone()));
     Running { ticks, health, cancel, task }
 }
 

@@ -24,13 +24,13 @@ fn service(name: &str) -> Box<dyn Service> {
 }
 
 async fn tick(world: &World, service: &dyn Service) {
-    let ctx = Ctx { store: world.store.clone(), cancel: CancellationToken::new() };
+    let ctx = Ctx { reader: world.store.reader().clone(), ops: world.ops.clone(), cancel: CancellationToken::new() };
     let next = service.tick(&ctx).await.unwrap();
     assert_eq!(next, Next::After(service.every()));
 }
 
 async fn set(world: &World, run: Uuid, state: Proposed) {
-    set_flow_run_state(&world.store, run, state, FlowPolicy::Minimal, &Caller::SERVER).await.unwrap();
+    set_flow_run_state(&world.ops, run, state, FlowPolicy::Minimal, &Caller::SERVER).await.unwrap();
 }
 
 async fn state_of(world: &World, run: Uuid) -> (StateType, String, Option<String>) {
@@ -43,7 +43,7 @@ async fn state_of(world: &World, run: Uuid) -> (StateType, String, Option<String
 async fn task_of(world: &World, flow_run: Uuid, state: StateType) -> Uuid {
     let mut new = NewTaskRun::of(Some(flow_run), "t", Uuid::new_v4().to_string());
     new.state = Some(Proposed::new(state));
-    create_task_run(&world.store, new, &Caller::SERVER).await.unwrap().run.id
+    create_task_run(&world.ops, new, &Caller::SERVER).await.unwrap().run.id
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn a_cancellation_that_nobody_ends_is_ended() {
 async fn the_foreman_marks_what_is_silent() {
     let world = world().await;
     let pool = world.pool(None).await.id;
-    heartbeat(&world.store, pool, "w", None, world.now()).await.unwrap();
+    heartbeat(&world.ops, pool, "w", None, world.now()).await.unwrap();
     let foreman = service("foreman");
     world.pass(91.0);
     tick(&world, foreman.as_ref()).await;

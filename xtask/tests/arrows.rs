@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What each crate may depend on within the workspace; tests may depend on more.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -64,4 +64,47 @@ fn only_one_crate_knows_every_backend() {
         let manifest = std::fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
         assert!(!manifest.contains("mintaka-sqlite"), "{folder} knows a backend");
     }
+}
+
+/// What writes without an operation: whoever names one of these can change what is stored.
+const MEANS_TO_COMMIT: &[&str] = &["Batch", "Store", "Backend", "commit"];
+
+#[test]
+fn routes_and_services_change_nothing_but_by_operations() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut folders = vec![root.join("services/src"), root.join("server/src")];
+    for entry in std::fs::read_dir(root.join("server")).unwrap() {
+        let source = entry.unwrap().path().join("src");
+        if source.is_dir() && !source.ends_with("testing/src") {
+            folders.push(source);
+        }
+    }
+    let mut wrong = Vec::new();
+    let files: Vec<PathBuf> = folders.into_iter().flat_map(sources).collect();
+    assert!(files.len() > 50, "the sources are elsewhere: {files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (line, number) in code.lines().zip(1..).filter(|(line, _)| !line.trim_start().starts_with("//")) {
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if let Some(word) = words.find(|word| MEANS_TO_COMMIT.contains(word)) {
+                wrong.push(format!("{}:{number}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use an operation of mintaka_orchestration::ops instead:\n{}", wrong.join("\n"));
+}
+
+/// The Rust files in a folder and below.
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(sources(path)),
+            false if path.extension().is_some_and(|end| end == "rs") => found.push(path),
+            false => {}
+        }
+    }
+    found
 }

@@ -2,24 +2,22 @@
 
 mod clock;
 mod group;
+mod reader;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use uuid::Uuid;
+pub use self::reader::Reader;
+use crate::batch::{Batch, Outcome};
+use crate::{Backend, Clock, Error, SystemClock};
 
-use crate::batch::{Batch, Key, Outcome};
-use crate::query::{Aggregate, Query};
-use crate::{Backend, Clock, Error, Filter, Record, SystemClock, Time, Value, Versioned};
-
-/// Typed access to a [`Backend`], with group commit. Cheap to clone; all clones share one queue.
+/// Typed access to a [`Backend`], with group commit: what a [`Reader`] can do, and commits. Cheap to clone; all clones share
+/// one queue.
 #[derive(Clone)]
 pub struct Store {
-    backend: Arc<dyn Backend>,
-    clock: Arc<clock::StoreClock>,
+    reader: Reader,
     group: group::Group,
-    committed: watch::Receiver<u64>,
 }
 
 impl Store {
@@ -32,22 +30,17 @@ impl Store {
     pub fn with_clock(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Store {
         let clock = Arc::new(clock::StoreClock::new(clock));
         let (group, committed) = group::Group::start(backend.clone(), clock.clone());
-        Store { backend, clock, group, committed }
+        Store { reader: Reader { backend, clock, committed }, group }
     }
 
     /// The backend itself.
     pub fn backend(&self) -> &Arc<dyn Backend> {
-        &self.backend
+        &self.reader.backend
     }
 
-    /// The current time by the store's clock.
-    pub fn now(&self) -> Time {
-        self.clock.now()
-    }
-
-    /// An id that we mint: UUIDv7. Its order means nothing.
-    pub fn new_id(&self) -> Uuid {
-        Uuid::now_v7()
+    /// What can be read of it.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// Queues a batch, and answers once it is durable or refused.
@@ -73,105 +66,11 @@ impl Store {
             outcome => Ok(outcome),
         }
     }
+}
 
-    /// Changes whenever something was committed through this store, so that waiters in this process can look again.
-    pub fn committed(&self) -> watch::Receiver<u64> {
-        self.committed.clone()
-    }
-
-    /// The record of a key.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn find<R: Record>(&self, key: Key) -> Result<Option<Versioned<R>>, Error> {
-        key.check(R::TABLE)?;
-        self.backend.get(R::TABLE, vec![key]).await?.pop().flatten().map(Versioned::from_row).transpose()
-    }
-
-    /// The record whose primary key is one id.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn get<R: Record>(&self, id: Uuid) -> Result<Option<Versioned<R>>, Error> {
-        self.find(Key::id(id)).await
-    }
-
-    /// The records of these ids, in their order; those that do not exist are `None`.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn get_all<R: Record>(&self, ids: &[Uuid]) -> Result<Vec<Option<Versioned<R>>>, Error> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let keys = ids.iter().map(|&id| Key::id(id)).collect();
-        self.backend
-            .get(R::TABLE, keys)
-            .await?
-            .into_iter()
-            .map(|row| row.map(Versioned::from_row).transpose())
-            .collect()
-    }
-
-    /// The records that a query selects. The query must not name columns.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn select<R: Record>(&self, query: Query) -> Result<Vec<Versioned<R>>, Error> {
-        debug_assert!(query.table == R::TABLE && query.columns.is_none());
-        query.check()?;
-        if query.limit == 0 && query.each.is_none() {
-            return Ok(Vec::new());
-        }
-        self.backend.select(query).await?.into_iter().map(Versioned::from_row).collect()
-    }
-
-    /// The first record that a query selects.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn first<R: Record>(&self, query: Query) -> Result<Option<Versioned<R>>, Error> {
-        Ok(self.select(query.limit(1)).await?.pop())
-    }
-
-    /// All records that a filter meets, read in pages by primary key.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn all<R: Record>(&self, filter: Filter) -> Result<Vec<Versioned<R>>, Error> {
-        const PAGE: u64 = 1000;
-        let mut records: Vec<Versioned<R>> = Vec::new();
-        let mut query = Query::of(R::TABLE).filter(filter).limit(PAGE);
-        loop {
-            let page = self.select::<R>(query.clone()).await?;
-            let last = page.last().map(|r| r.record.key());
-            let full = page.len() as u64 == PAGE;
-            records.extend(page);
-            match last {
-                Some(key) if full => query.after = Some(key),
-                _ => return Ok(records),
-            }
-        }
-    }
-
-    /// How many rows a filter meets.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn count<R: Record>(&self, filter: Filter) -> Result<i64, Error> {
-        let rows = self.aggregate(Aggregate::count(R::TABLE, filter)).await?;
-        match rows.first().and_then(|r| r.first()) {
-            Some(Value::Int(n)) => Ok(*n),
-            other => Err(Error::Corrupt(format!("a count answered {other:?}"))),
-        }
-    }
-
-    /// Groups and measures.
-    ///
-    /// # Errors
-    /// What the backend answers.
-    pub async fn aggregate(&self, aggregate: Aggregate) -> Result<Vec<Vec<Value>>, Error> {
-        aggregate.check()?;
-        self.backend.aggregate(aggregate).await
+impl Deref for Store {
+    type Target = Reader;
+    fn deref(&self) -> &Reader {
+        &self.reader
     }
 }

@@ -1,18 +1,19 @@
 //! Agents: processes of the 2.x line that poll a queue.
 
 use mintaka_core::records::{Agent, WorkQueue, agent};
-use mintaka_core::{Batch, Change, Error, Key, Store};
+use mintaka_core::{Batch, Change, Error, Key};
 use uuid::Uuid;
 
 use crate::names::random_name;
+use crate::operations::Operations;
 
 /// Notes that an agent polled a queue, and makes the agent known the first time. Nothing is noted of a queue that is gone.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn agent_polled(store: &Store, id: Uuid, queue: Uuid) -> Result<(), Error> {
-    let now = store.now();
-    let seen = store.get::<Agent>(id).await?;
+pub async fn agent_polled(ops: &Operations, id: Uuid, queue: Uuid) -> Result<(), Error> {
+    let now = ops.now();
+    let seen = ops.get::<Agent>(id).await?;
     // Whoever deletes a queue deletes the agents that are noted by then.
     let batch = Batch::new().present::<WorkQueue>(Key::id(queue));
     let batch = match seen {
@@ -33,5 +34,5 @@ pub async fn agent_polled(store: &Store, id: Uuid, queue: Uuid) -> Result<(), Er
             last_activity_time: Some(now),
         }),
     };
-    store.commit(batch).await.map(|_| ())
+    ops.commit(batch).await.map(|_| ())
 }

@@ -1,7 +1,7 @@
 //! Creation of flow runs and task runs, each with its first state.
 
 use mintaka_core::records::{BlockDocument, Deployment, Flow, FlowRun, StateType, TaskRun, WorkQueue, task_run};
-use mintaka_core::{Batch, Filter, Json, Key, Query, Record, Store, Tags, Time, Value as Stored, Versioned};
+use mintaka_core::{Batch, Filter, Json, Key, Query, Reader, Record, Tags, Time, Value as Stored, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use super::transition_task_run::judge_task_run;
 use crate::caller::Caller;
 use crate::error::OpError;
 use crate::names::random_name;
+use crate::operations::Operations;
 use crate::rules::{Case, FlowAround, FlowPolicy, judge};
 use crate::run_policy::{FlowRunPolicy, TaskRunPolicy};
 use crate::state::{Proposed, State};
@@ -210,22 +211,22 @@ fn named(name: Option<String>) -> String {
 ///
 /// # Errors
 /// [`OpError::Conflict`] if flow or parent task run do not exist.
-pub async fn create_flow_run(store: &Store, new: NewFlowRun, by: &Caller) -> Result<Created<FlowRun>, OpError> {
+pub async fn create_flow_run(ops: &Operations, new: NewFlowRun, by: &Caller) -> Result<Created<FlowRun>, OpError> {
     let id = Uuid::new_v4();
-    optimistic(store, "the run", |lost: Option<Lost>| {
+    optimistic(ops, "the run", |lost: Option<Lost>| {
         let mut new = new.clone();
         // As if the queue were deleted just after: the run keeps its name alone.
         if lost.as_ref().is_some_and(Lost::is_missing::<WorkQueue>) {
             new.work_queue_id = None;
         }
-        decide_flow_run(store, id, lost, new, Batch::new(), by)
+        decide_flow_run(ops, id, lost, new, Batch::new(), by)
     })
     .await
 }
 
 /// One attempt at a new flow run, with the guards of what else its maker relied on.
 pub(super) async fn decide_flow_run(
-    store: &Store,
+    reader: &Reader,
     id: Uuid,
     lost: Option<Lost>,
     mut new: NewFlowRun,
@@ -235,7 +236,7 @@ pub(super) async fn decide_flow_run(
     match lost {
         Some(Lost::Repeated(row)) => {
             let run = Versioned::<FlowRun>::from_row(row)?.record;
-            let state = state_of_flow_run(store, &run).await?;
+            let state = state_of_flow_run(reader, &run).await?;
             return Ok(Decision::Answer(Created { run, state, created: false }));
         }
         Some(lost)
@@ -245,21 +246,21 @@ pub(super) async fn decide_flow_run(
         }
         _ => {}
     }
-    let labels = flow_run_labels(store, &mut new).await?;
+    let labels = flow_run_labels(reader, &mut new).await?;
     let parent_flow_run_id = match new.parent_task_run_id {
-        Some(parent) => store.get::<TaskRun>(parent).await?.ok_or_else(OpError::data_integrity)?.record.flow_run_id,
+        Some(parent) => reader.get::<TaskRun>(parent).await?.ok_or_else(OpError::data_integrity)?.record.flow_run_id,
         None => None,
     };
     let guards = referred(guards, &new);
     let is_once = new.idempotency_key.is_some();
     let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
-    let moment = moment(store);
+    let moment = moment(reader);
     let run = new.row(id, labels, parent_flow_run_id, moment.now);
 
     let case = Case { run: &run, initial: None, around: &FlowAround::default(), caller: by, moment: &moment };
     let mut verdict = judge(FlowPolicy::Minimal.rules(by.line), case, want)?;
     let batch = with_row(guards, verdict.run.clone(), is_once);
-    let batch = write(store, batch, &mut verdict, None, by).await?;
+    let batch = write(reader, batch, &mut verdict, None, by).await?;
     Ok(Decision::Commit(batch, Created { run: verdict.run, state: verdict.state, created: true }))
 }
 
@@ -285,14 +286,14 @@ fn with_row<R: Record>(batch: Batch, row: R, once: bool) -> Batch {
 }
 
 /// Labels of the deployment (if it exists) or else of the flow, then of the system, then of the run itself.
-async fn flow_run_labels(store: &Store, new: &mut NewFlowRun) -> Result<Json, OpError> {
+async fn flow_run_labels(reader: &Reader, new: &mut NewFlowRun) -> Result<Json, OpError> {
     let deployment = match new.deployment_id {
-        Some(id) => store.get::<Deployment>(id).await?,
+        Some(id) => reader.get::<Deployment>(id).await?,
         None => None,
     };
     let inherited = match &deployment {
         Some(deployment) => deployment.labels.clone(),
-        None => store.get::<Flow>(new.flow_id).await?.ok_or_else(OpError::data_integrity)?.record.labels,
+        None => reader.get::<Flow>(new.flow_id).await?.ok_or_else(OpError::data_integrity)?.record.labels,
     };
     let mut system = vec![("prefect.flow.id", new.flow_id)];
     system.extend(deployment.map(|deployment| ("prefect.deployment.id", deployment.id)));
@@ -314,18 +315,18 @@ fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) ->
 ///
 /// # Errors
 /// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.
-pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
+pub async fn create_task_run(ops: &Operations, new: NewTaskRun, by: &Caller) -> Result<Created<TaskRun>, OpError> {
     let id = new.id.unwrap_or_else(|| task_run_id(&new));
     let natural_key = &natural_key(new.flow_run_id, &new.task_key, &new.dynamic_key);
     let new = &new;
-    optimistic(store, "the run", |lost| async move {
+    optimistic(ops, "the run", |lost| async move {
         match lost {
             Some(Lost::Repeated(row)) => {
                 let run = Versioned::<TaskRun>::from_row(row)?.record;
                 if self::natural_key(run.flow_run_id, &run.task_key, &run.dynamic_key) != *natural_key {
                     return Err(OpError::data_integrity());
                 }
-                return existing(store, run).await;
+                return existing(ops, run).await;
             }
             Some(lost) if lost.is_missing::<FlowRun>() => return Err(OpError::data_integrity()),
             _ => {}
@@ -335,21 +336,21 @@ pub async fn create_task_run(store: &Store, new: NewTaskRun, by: &Caller) -> Res
         let own_labels = std::mem::take(&mut new.labels);
         let labels = match new.flow_run_id {
             Some(flow_run_id) => {
-                let flow_run = store.get::<FlowRun>(flow_run_id).await?.ok_or_else(OpError::data_integrity)?;
+                let flow_run = ops.get::<FlowRun>(flow_run_id).await?.ok_or_else(OpError::data_integrity)?;
                 batch = batch.present::<FlowRun>(Key::id(flow_run_id));
                 merged(&flow_run.labels, &[("prefect.flow-run.id", flow_run_id)], own_labels)
             }
             None => {
-                if let Some(run) = without_flow_run(store, &new).await? {
-                    return existing(store, run).await;
+                if let Some(run) = without_flow_run(ops, &new).await? {
+                    return existing(ops, run).await;
                 }
                 Json::from(Value::Object(own_labels))
             }
         };
         let want = new.state.take().unwrap_or_else(|| Proposed::new(StateType::Pending));
-        let run = new.row(id, labels, store.now());
-        let mut judged = judge_task_run(store, &run, None, want, true, by).await?;
-        batch = judged.write(store, batch.once(judged.verdict.run.clone()));
+        let run = new.row(id, labels, ops.now());
+        let mut judged = judge_task_run(ops, &run, None, want, true, by).await?;
+        batch = judged.write(ops, batch.once(judged.verdict.run.clone()));
         let (run, state) = (judged.verdict.run, judged.verdict.state);
         Ok(Decision::Commit(batch, Created { run, state, created: true }))
     })
@@ -373,17 +374,17 @@ fn natural_key(flow_run_id: Option<Uuid>, task_key: &str, dynamic_key: &str) -> 
     [flow_run_id.into(), Stored::text(task_key), Stored::text(dynamic_key)]
 }
 
-async fn existing(store: &Store, run: TaskRun) -> Result<Decision<Created<TaskRun>>, OpError> {
-    let state = state_of_task_run(store, &run).await?;
+async fn existing(reader: &Reader, run: TaskRun) -> Result<Decision<Created<TaskRun>>, OpError> {
+    let state = state_of_task_run(reader, &run).await?;
     Ok(Decision::Answer(Created { run, state, created: false }))
 }
 
 /// A unique key does not hold nulls apart, so these are looked up.
-async fn without_flow_run(store: &Store, new: &NewTaskRun) -> Result<Option<TaskRun>, OpError> {
+async fn without_flow_run(reader: &Reader, new: &NewTaskRun) -> Result<Option<TaskRun>, OpError> {
     let query = Query::of(&task_run::TABLE).filter(Filter::And(vec![
         Filter::eq(task_run::task_key, new.task_key.as_str()),
         Filter::eq(task_run::dynamic_key, new.dynamic_key.as_str()),
         Filter::IsNull(task_run::flow_run_id),
     ]));
-    Ok(store.first::<TaskRun>(query).await?.map(|run| run.record))
+    Ok(reader.first::<TaskRun>(query).await?.map(|run| run.record))
 }

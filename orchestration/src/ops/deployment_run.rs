@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mintaka_core::records::{BlockDocument, Deployment, FlowRun, StateType, WorkPool, WorkQueue};
-use mintaka_core::{Batch, Error, Json, Store, Tags, Versioned};
+use mintaka_core::{Batch, Error, Json, Reader, Tags, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::{Created, NewFlowRun};
 use crate::caller::{Caller, ClientLine};
 use crate::each_once::each_once;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::parameters::{Invalid, JobVariables, Nulls, Required, Variables, check, hydrate};
 use crate::run_policy::FlowRunPolicy;
 use crate::state::Proposed;
@@ -95,23 +96,21 @@ pub struct Source {
 /// # Errors
 /// [`Refused`]
 pub async fn create_run_of(
-    store: &Store,
+    ops: &Operations,
     source: &Source,
     wanted: Wanted,
     by: &Caller,
 ) -> Result<Created<FlowRun>, Refused> {
     let id = Uuid::new_v4();
     let wanted = &wanted;
-    optimistic(store, "the deployment", |lost| async move {
+    optimistic(ops, "the deployment", |lost| async move {
         let gone = || OpError::NotFound("Deployment not found".into());
         let source = match &lost {
-            Some(Lost::Conflict { .. }) => {
-                Cow::Owned(Source::read(store, source.deployment.id).await?.ok_or_else(gone)?)
-            }
+            Some(Lost::Conflict { .. }) => Cow::Owned(Source::read(ops, source.deployment.id).await?.ok_or_else(gone)?),
             _ => Cow::Borrowed(source),
         };
-        let new = source.run(store, wanted.clone(), by.line).await?;
-        decide_flow_run(store, id, lost, new, source.guards(), by).await.map_err(Refused::from)
+        let new = source.run(ops, wanted.clone(), by.line).await?;
+        decide_flow_run(ops, id, lost, new, source.guards(), by).await.map_err(Refused::from)
     })
     .await
 }
@@ -121,14 +120,14 @@ impl Source {
     ///
     /// # Errors
     /// What the store answers.
-    pub async fn read(store: &Store, id: Uuid) -> Result<Option<Source>, Error> {
-        let Some(deployment) = store.get::<Deployment>(id).await? else { return Ok(None) };
+    pub async fn read(reader: &Reader, id: Uuid) -> Result<Option<Source>, Error> {
+        let Some(deployment) = reader.get::<Deployment>(id).await? else { return Ok(None) };
         let queue = match deployment.work_queue_id {
-            Some(id) => store.get::<WorkQueue>(id).await?.map(|seen| seen.record),
+            Some(id) => reader.get::<WorkQueue>(id).await?.map(|seen| seen.record),
             None => None,
         };
         let pool = match &queue {
-            Some(queue) => store.get::<WorkPool>(queue.work_pool_id).await?,
+            Some(queue) => reader.get::<WorkPool>(queue.work_pool_id).await?,
             None => None,
         };
         Ok(Some(Source { deployment, queue, pool }))
@@ -154,13 +153,13 @@ impl Source {
     ///
     /// # Errors
     /// [`Refused`]
-    async fn run(&self, store: &Store, wanted: Wanted, line: ClientLine) -> Result<NewFlowRun, Refused> {
+    async fn run(&self, ops: &Operations, wanted: Wanted, line: ClientLine) -> Result<NewFlowRun, Refused> {
         let given = self.parameters(&wanted);
-        let variables = variables_for(store, &given).await?;
+        let variables = variables_for(ops, &given).await?;
         let parameters = self.checked(&given, &wanted, &variables)?;
-        self.check_job_variables(store, &wanted).await?;
+        self.check_job_variables(ops, &wanted).await?;
         let queue = match &wanted.work_queue_name {
-            Some(name) => self.other_queue(store, name, line).await?,
+            Some(name) => self.other_queue(ops, name, line).await?,
             None => (self.queue.as_ref().map(|queue| queue.id), self.queue_name()),
         };
         let deployment = &self.deployment.record;
@@ -180,7 +179,7 @@ impl Source {
             infrastructure_document_id: wanted.infrastructure_document_id.or(deployment.infrastructure_document_id),
             created_by: wanted.created_by,
             job_variables: Json::from(Value::Object(wanted.job_variables)),
-            state: Some(wanted.state.map_or_else(|| Proposed::scheduled(store.now()), |state| dated(state, store))),
+            state: Some(wanted.state.map_or_else(|| Proposed::scheduled(ops.now()), |state| dated(state, ops))),
             ..NewFlowRun::of(deployment.flow_id)
         })
     }
@@ -208,10 +207,10 @@ impl Source {
         Ok(parameters)
     }
 
-    async fn check_job_variables(&self, store: &Store, wanted: &Wanted) -> Result<(), Refused> {
+    async fn check_job_variables(&self, reader: &Reader, wanted: &Wanted) -> Result<(), Refused> {
         let Some(pool) = &self.pool else { return Ok(()) };
         let Some(variables) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(()) };
-        known_blocks(store, &variables).await?;
+        known_blocks(reader, &variables).await?;
         let (own, sent) = (self.deployment.infra_overrides.value(), Value::Object(wanted.job_variables.clone()));
         variables.check(&[&own, &sent], Required::Enforced).map_err(|invalid| match invalid {
             Invalid::Values(why) => Refused::Unfit(format!("Error creating flow run: {why}")),
@@ -221,7 +220,7 @@ impl Source {
 
     async fn other_queue(
         &self,
-        store: &Store,
+        ops: &Operations,
         name: &str,
         line: ClientLine,
     ) -> Result<(Option<Uuid>, Option<String>), Refused> {
@@ -232,15 +231,15 @@ impl Source {
                 self.deployment.id
             )));
         };
-        let queue = find_or_create_queue(store, pool, name, None, line).await?;
+        let queue = find_or_create_queue(ops, pool, name, None, line).await?;
         Ok((Some(queue.id), Some(queue.name)))
     }
 }
 
 /// A SCHEDULED state without a time is for now.
-fn dated(mut state: Proposed, store: &Store) -> Proposed {
+fn dated(mut state: Proposed, reader: &Reader) -> Proposed {
     if state.r#type == StateType::Scheduled {
-        state.details.scheduled_time.get_or_insert_with(|| store.now());
+        state.details.scheduled_time.get_or_insert_with(|| reader.now());
     }
     state
 }
@@ -249,10 +248,10 @@ fn dated(mut state: Proposed, store: &Store) -> Proposed {
 ///
 /// # Errors
 /// [`OpError::NotFound`]
-pub async fn known_blocks(store: &Store, variables: &JobVariables) -> Result<(), OpError> {
+pub async fn known_blocks(reader: &Reader, variables: &JobVariables) -> Result<(), OpError> {
     let named: Result<Vec<Uuid>, String> = variables.default_blocks().into_iter().map(|(_, id)| id).collect();
     let found = match named {
-        Ok(ids) => store.get_all::<BlockDocument>(&ids).await?.iter().all(Option::is_some),
+        Ok(ids) => reader.get_all::<BlockDocument>(&ids).await?.iter().all(Option::is_some),
         Err(_) => false,
     };
     if found { Ok(()) } else { Err(OpError::NotFound("Block not found.".into())) }

@@ -6,7 +6,7 @@
 use mintaka_core::records::{
     BlockDocument, Deployment, DeploymentSchedule, Flow, PollStatus, Variable, deployment, deployment_schedule,
 };
-use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Record, Store, Time, Value, Versioned};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Reader, Record, Time, Value, Versioned};
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use super::schedule_runs::{Cause, delete_scheduled_runs};
 use super::sweep;
 use crate::caller::ClientLine;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::parameters::{Variables, mentions_variables};
 
 /// A schedule that shall be made. Its JSON is in normal form.
@@ -43,10 +44,10 @@ pub struct NewSchedule {
 impl NewSchedule {
     /// Its row. `place` is its place in the request: of schedules made at once, the last is listed first.
     /// (wire: both lines)
-    fn row(self, store: &Store, deployment: Uuid, place: usize, now: Time) -> DeploymentSchedule {
+    fn row(self, reader: &Reader, deployment: Uuid, place: usize, now: Time) -> DeploymentSchedule {
         let now = now.plus_micros(place as i64);
         DeploymentSchedule {
-            id: store.new_id(),
+            id: reader.new_id(),
             created: now,
             updated: now,
             deployment_id: deployment,
@@ -66,11 +67,11 @@ impl NewSchedule {
 /// # Errors
 /// What the store answers.
 pub async fn schedules_of(
-    store: &Store,
+    reader: &Reader,
     deployments: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<DeploymentSchedule>, Error> {
     let filter = Filter::any(deployment_schedule::deployment_id, deployments);
-    let mut schedules = store.all::<DeploymentSchedule>(filter).await?;
+    let mut schedules = reader.all::<DeploymentSchedule>(filter).await?;
     schedules.sort_by_key(|schedule| std::cmp::Reverse((schedule.updated, schedule.id)));
     Ok(schedules.into_iter().map(|seen| seen.record).collect())
 }
@@ -132,26 +133,26 @@ pub struct Upsert {
 /// # Errors
 /// [`OpError::NotFound`] for an unknown pool; [`OpError::Invalid`] for job variables that do not fit it;
 /// [`OpError::Conflict`] if the flow or a block does not exist, or two schedules have one slug.
-pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deployment, bool), OpError> {
+pub async fn upsert_deployment(ops: &Operations, wanted: &Upsert) -> Result<(Deployment, bool), OpError> {
     let key = Key::Unique(vec![wanted.flow_id.into(), wanted.name.clone().into()]);
     let key = &key;
-    let (row, new) = optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+    let (row, new) = optimistic(ops, "the deployment", |lost: Option<Lost>| async move {
         if lost.is_some_and(|lost| lost.is_about::<DeploymentSchedule>()) {
             return Err(OpError::data_integrity());
         }
-        let batch = wanted.placement.checked(store, Batch::new()).await?;
-        let (batch, sent) = wanted.placement.placed(store, batch, wanted.sent.clone(), wanted.line).await?;
-        known_documents(store, &sent).await?;
-        let flow = store.get::<Flow>(wanted.flow_id).await?.ok_or_else(OpError::data_integrity)?;
-        let seen = store.find::<Deployment>(key.clone()).await?;
-        let now = store.now();
+        let batch = wanted.placement.checked(ops, Batch::new()).await?;
+        let (batch, sent) = wanted.placement.placed(ops, batch, wanted.sent.clone(), wanted.line).await?;
+        known_documents(ops, &sent).await?;
+        let flow = ops.get::<Flow>(wanted.flow_id).await?.ok_or_else(OpError::data_integrity)?;
+        let seen = ops.find::<Deployment>(key.clone()).await?;
+        let now = ops.now();
         let sent = sent.set(deployment::labels, labels(&flow, &wanted.labels));
         let mut batch = with_documents(batch.present::<Flow>(Key::id(wanted.flow_id)), &sent);
         let row = match &seen {
             None => {
-                let new = blank(store.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line);
+                let new = blank(ops.new_id(), wanted.flow_id, wanted.name.clone(), now, wanted.line);
                 let row = changed(new, &sent)?;
-                let told = deployment_event(store, Happened::Created, &row).await?;
+                let told = deployment_event(ops, Happened::Created, &row).await?;
                 batch = tell(batch.insert(row.clone()), wanted.line, [told]);
                 row
             }
@@ -162,21 +163,21 @@ pub async fn upsert_deployment(store: &Store, wanted: &Upsert) -> Result<(Deploy
                 };
                 let change = change.set(deployment::updated, now);
                 batch = batch.version(seen).update::<Deployment>(Key::id(seen.id), change.clone());
-                batch = tell(batch, wanted.line, deployment_updated(store, seen, &change).await?);
-                for old in schedules_of(store, [seen.id]).await? {
+                batch = tell(batch, wanted.line, deployment_updated(ops, seen, &change).await?);
+                for old in schedules_of(ops, [seen.id]).await? {
                     batch = batch.delete::<DeploymentSchedule>(Key::id(old.id));
                 }
                 changed(seen.record.clone(), &change)?
             }
         };
         for (place, schedule) in wanted.schedules.iter().enumerate() {
-            batch = batch.insert(schedule.clone().row(store, row.id, place, now));
+            batch = batch.insert(schedule.clone().row(ops, row.id, place, now));
         }
         Ok(Decision::Commit(batch, (row, seen.is_none())))
     })
     .await?;
     if !new {
-        delete_scheduled_runs(store, row.id, Cause::Edited).await?;
+        delete_scheduled_runs(ops, row.id, Cause::Edited).await?;
     }
     Ok((row, new))
 }
@@ -194,9 +195,9 @@ fn named_documents(change: &Change) -> impl Iterator<Item = (&'static str, Uuid)
 }
 
 /// Checks that the block documents exist which a new deployment names.
-async fn known_documents(store: &Store, change: &Change) -> Result<(), OpError> {
+async fn known_documents(reader: &Reader, change: &Change) -> Result<(), OpError> {
     for (kind, id) in named_documents(change) {
-        if store.get::<BlockDocument>(id).await?.is_none() {
+        if reader.get::<BlockDocument>(id).await?.is_none() {
             return Err(OpError::Conflict(format!(
                 "Error creating deployment. Could not find {kind} block with id: {id}. This usually occurs when \
                  applying a deployment specification that was built against a different Prefect database / workspace."
@@ -277,42 +278,42 @@ impl DeploymentEdit {
 /// What `schedules` answers; [`OpError::NotFound`] for an unknown pool; [`OpError::Conflict`] if job variables or
 /// parameters do not fit, a block does not exist, or a slug is taken; others of the parameters.
 pub async fn edit_deployment<E: From<OpError> + From<Error> + Send>(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     edit: &DeploymentEdit,
     schedules: impl Fn(&Deployment, &[DeploymentSchedule]) -> Result<Vec<ScheduleEdit>, E> + Sync,
 ) -> Result<Option<Versioned<Deployment>>, E> {
     let edited_schedules = &schedules;
-    optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+    optimistic(ops, "the deployment", |lost: Option<Lost>| async move {
         if lost.as_ref().is_some_and(|lost| lost.is_collision() || lost.is_missing::<BlockDocument>()) {
             return Err(OpError::data_integrity().into());
         }
         let current = lost.map(Lost::current::<Deployment>).transpose()?.flatten();
         let seen = match current {
             Some(seen) => seen,
-            None => match store.get::<Deployment>(id).await? {
+            None => match ops.get::<Deployment>(id).await? {
                 Some(seen) => seen,
                 None => return Ok(Decision::Answer(None)),
             },
         };
-        let batch = edit.placement.checked_alone(store, Batch::new()).await?;
+        let batch = edit.placement.checked_alone(ops, Batch::new()).await?;
         let mut change = edit.change.clone();
         if let Some(parameters) = &edit.parameters {
-            change = parameters.checked(&seen, &parameters.variables(store).await?, change)?;
+            change = parameters.checked(&seen, &parameters.variables(ops).await?, change)?;
         }
-        let schedules = edited_schedules(&seen, &schedules_of(store, [id]).await?)?;
-        let (batch, change) = edit.placement.placed(store, batch, change, edit.line).await?;
-        let now = store.now();
+        let schedules = edited_schedules(&seen, &schedules_of(ops, [id]).await?)?;
+        let (batch, change) = edit.placement.placed(ops, batch, change, edit.line).await?;
+        let now = ops.now();
         let change = change.set(deployment::updated, now);
         let told = match edit.told {
-            true => deployment_updated(store, &seen, &change).await?,
+            true => deployment_updated(ops, &seen, &change).await?,
             false => None,
         };
         let batch = with_documents(batch, &change).version(&seen).update::<Deployment>(Key::id(id), change);
         let mut batch = tell(batch, ClientLine::V3, told);
         for (place, edit) in schedules.into_iter().enumerate() {
             batch = match edit {
-                ScheduleEdit::Add(new) => batch.insert(new.row(store, id, place, now)),
+                ScheduleEdit::Add(new) => batch.insert(new.row(ops, id, place, now)),
                 ScheduleEdit::Change(schedule, change) => {
                     let change = change.set(deployment_schedule::updated, now);
                     batch.update::<DeploymentSchedule>(Key::id(schedule), change)
@@ -330,17 +331,17 @@ pub async fn edit_deployment<E: From<OpError> + From<Error> + Send>(
 /// # Errors
 /// [`OpError::Conflict`] if a slug is taken.
 pub async fn add_schedules(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     new: &[NewSchedule],
 ) -> Result<Option<Vec<DeploymentSchedule>>, OpError> {
-    optimistic(store, "the deployment", |lost: Option<Lost>| async move {
+    optimistic(ops, "the deployment", |lost: Option<Lost>| async move {
         if lost.as_ref().is_some_and(Lost::is_collision) {
             return Err(OpError::data_integrity());
         }
-        let Some(seen) = store.get::<Deployment>(id).await? else { return Ok(Decision::Answer(None)) };
-        let now = store.now();
-        let row = |(place, new): (usize, &NewSchedule)| new.clone().row(store, id, place, now);
+        let Some(seen) = ops.get::<Deployment>(id).await? else { return Ok(Decision::Answer(None)) };
+        let now = ops.now();
+        let row = |(place, new): (usize, &NewSchedule)| new.clone().row(ops, id, place, now);
         let rows: Vec<DeploymentSchedule> = new.iter().enumerate().map(row).collect();
         let edited = Change::default().set(deployment::updated, now);
         let batch = Batch::new().version(&seen).update::<Deployment>(Key::id(id), edited);
@@ -354,19 +355,19 @@ pub async fn add_schedules(
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let there = match store.get::<Deployment>(id).await? {
+pub async fn delete_deployment(ops: &Operations, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let there = match ops.get::<Deployment>(id).await? {
         Some(seen) => {
             let batch = Batch::new().present::<Deployment>(Key::id(id)).delete::<Deployment>(Key::id(id));
-            let told = deployment_event(store, Happened::Deleted, &seen).await?;
-            matches!(store.commit(tell(batch, line, [told])).await?, Outcome::Committed { .. })
+            let told = deployment_event(ops, Happened::Deleted, &seen).await?;
+            matches!(ops.commit(tell(batch, line, [told])).await?, Outcome::Committed { .. })
         }
         None => false,
     };
-    sweep::<DeploymentSchedule>(store, Filter::eq(deployment_schedule::deployment_id, id)).await?;
+    sweep::<DeploymentSchedule>(ops, Filter::eq(deployment_schedule::deployment_id, id)).await?;
     if there {
-        delete_scheduled_runs(store, id, Cause::Deleted).await?;
-        cancel_deserted_runs(store, id).await?;
+        delete_scheduled_runs(ops, id, Cause::Deleted).await?;
+        cancel_deserted_runs(ops, id).await?;
     }
     Ok(there)
 }
@@ -375,19 +376,19 @@ pub async fn delete_deployment(store: &Store, id: Uuid, line: ClientLine) -> Res
 ///
 /// # Errors
 /// What the store answers.
-pub async fn deployment_named(store: &Store, flow: &str, name: &str) -> Result<Option<Versioned<Deployment>>, Error> {
-    let Some(flow) = store.find::<Flow>(Key::Unique(vec![flow.into()])).await? else { return Ok(None) };
-    store.find(Key::Unique(vec![flow.id.into(), name.into()])).await
+pub async fn deployment_named(reader: &Reader, flow: &str, name: &str) -> Result<Option<Versioned<Deployment>>, Error> {
+    let Some(flow) = reader.find::<Flow>(Key::Unique(vec![flow.into()])).await? else { return Ok(None) };
+    reader.find(Key::Unique(vec![flow.id.into(), name.into()])).await
 }
 
 /// The variables that the stand-ins of some values need: all of them, or none.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn variables_for(store: &Store, values: &JsonValue) -> Result<Variables, Error> {
+pub async fn variables_for(reader: &Reader, values: &JsonValue) -> Result<Variables, Error> {
     if !mentions_variables(values) {
         return Ok(Variables::new());
     }
-    let variables = store.all::<Variable>(Filter::all()).await?;
+    let variables = reader.all::<Variable>(Filter::all()).await?;
     Ok(variables.into_iter().map(|variable| (variable.record.name, variable.record.value.value())).collect())
 }

@@ -1,12 +1,13 @@
 //! Runs that wait to run again when their deployment is deleted.
 
 use mintaka_core::records::{FlowRun, StateType, flow_run};
-use mintaka_core::{Direction, Error, Filter, Query, Record, Store};
+use mintaka_core::{Direction, Error, Filter, Query, Record};
 use uuid::Uuid;
 
 use super::propose_flow_run_state;
 use crate::caller::Caller;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::rules::FlowPolicy;
 use crate::run_policy::{FlowRunPolicy, RetryType};
 use crate::state::{Proposed, State};
@@ -20,7 +21,7 @@ const PAGE: u64 = 200;
 ///
 /// # Errors
 /// What the store answers.
-pub(super) async fn cancel_deserted_runs(store: &Store, deployment_id: Uuid) -> Result<(), Error> {
+pub(super) async fn cancel_deserted_runs(ops: &Operations, deployment_id: Uuid) -> Result<(), Error> {
     let waiting =
         Filter::eq(flow_run::deployment_id, deployment_id).and(Filter::eq(flow_run::state_type, StateType::Scheduled));
     let mut query = Query::of(FlowRun::TABLE)
@@ -28,7 +29,7 @@ pub(super) async fn cancel_deserted_runs(store: &Store, deployment_id: Uuid) -> 
         .order(flow_run::next_scheduled_start_time, Direction::Asc)
         .limit(PAGE);
     loop {
-        let runs = store.select::<FlowRun>(query.clone()).await?;
+        let runs = ops.select::<FlowRun>(query.clone()).await?;
         let Some(last) = runs.last() else { return Ok(()) };
         query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]);
         let full = runs.len() as u64 == PAGE;
@@ -42,7 +43,7 @@ pub(super) async fn cancel_deserted_runs(store: &Store, deployment_id: Uuid) -> 
             let cancel = |now: &FlowRun, _: Option<&State>| {
                 (now.state_type == Some(StateType::Scheduled)).then(|| cancelled.clone())
             };
-            let ended = propose_flow_run_state(store, run.id, FlowPolicy::Minimal, &Caller::SERVER, cancel).await;
+            let ended = propose_flow_run_state(ops, run.id, FlowPolicy::Minimal, &Caller::SERVER, cancel).await;
             // Any other error says that it was deleted meanwhile.
             if let Err(OpError::Storage(error)) = ended {
                 return Err(error);

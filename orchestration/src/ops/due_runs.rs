@@ -8,12 +8,13 @@ use mintaka_core::records::{Deployment, FlowRun, PollStatus, StateType, WorkPool
 use mintaka_core::records::{deployment, flow_run, work_queue};
 use mintaka_core::{
     Aggregate, Batch, Change, Cmp, Col, Condition, Direction, Each, Error, Filter, Group, Key, Measure, Outcome, Query,
-    Record, Store, Tags, Time, Value, Versioned,
+    Reader, Record, Tags, Time, Value, Versioned,
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::object::Object;
+use crate::operations::Operations;
 use crate::ops::events::NewEvent;
 use crate::ops::status_events::{deployment_status, queue_status};
 use crate::run_policy::{FlowRunPolicy, RetryType};
@@ -74,7 +75,7 @@ pub struct DueRun {
 /// # Errors
 /// What the store answers.
 pub async fn due_runs_of_pool(
-    store: &Store,
+    reader: &Reader,
     pool: &WorkPool,
     queues: Option<&[Uuid]>,
     wanted: Wanted,
@@ -82,7 +83,7 @@ pub async fn due_runs_of_pool(
     if pool.is_paused || wanted.limit == 0 {
         return Ok(Vec::new());
     }
-    let mut all = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
+    let mut all = reader.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
     all.sort_by_key(|queue| (queue.priority, queue.id));
     let all_ids: Vec<Uuid> = all.iter().map(|queue| queue.id).collect();
     let queues: Option<HashSet<&Uuid>> = queues.map(|ids| ids.iter().collect());
@@ -90,7 +91,7 @@ pub async fn due_runs_of_pool(
     let asked: Vec<Versioned<WorkQueue>> = all.into_iter().filter(|queue| asked(queue)).collect();
 
     let limited = pool.concurrency_limit.is_some() || asked.iter().any(|queue| queue.concurrency_limit.is_some());
-    let occupied = if limited { occupied(store, &all_ids, WORKER_SLOTS).await? } else { HashMap::new() };
+    let occupied = if limited { occupied(reader, &all_ids, WORKER_SLOTS).await? } else { HashMap::new() };
     let free = |limit: Option<i64>, taken: i64| limit.map_or(u64::MAX, |n| u64::try_from(n - taken).unwrap_or(0));
     let mut room = wanted.limit.min(MAX_DUE).min(free(pool.concurrency_limit, occupied.values().sum()));
 
@@ -99,7 +100,7 @@ pub async fn due_runs_of_pool(
     let open: Vec<(Uuid, u64)> =
         asked.iter().map(|queue| (queue.id, of_queue(queue))).filter(|&(_, free)| free > 0).collect();
     let mut due = Vec::new();
-    let mut found = first_runs(store, &open, wanted).await?;
+    let mut found = first_runs(reader, &open, wanted).await?;
     for (queue_id, free) in open {
         let runs = found.remove(&queue_id).unwrap_or_default();
         for run in runs.into_iter().take(free.min(room) as usize) {
@@ -119,8 +120,8 @@ const AGENT_SLOTS: &[StateType] = &[StateType::Pending, StateType::Running, Stat
 ///
 /// # Errors
 /// What the store answers.
-pub async fn occupied(store: &Store, queues: &[Uuid], states: &[StateType]) -> Result<HashMap<Uuid, i64>, Error> {
-    let rows = store
+pub async fn occupied(reader: &Reader, queues: &[Uuid], states: &[StateType]) -> Result<HashMap<Uuid, i64>, Error> {
+    let rows = reader
         .aggregate(Aggregate {
             table: FlowRun::TABLE,
             filter: Filter::any(flow_run::work_queue_id, queues.iter().copied())
@@ -140,7 +141,7 @@ pub async fn occupied(store: &Store, queues: &[Uuid], states: &[StateType]) -> R
 
 /// The first runs of each queue by time, at least as many as it has room for, if there are so many.
 async fn first_runs(
-    store: &Store,
+    reader: &Reader,
     queues: &[(Uuid, u64)],
     wanted: Wanted,
 ) -> Result<HashMap<Uuid, Vec<Versioned<FlowRun>>>, Error> {
@@ -150,13 +151,13 @@ async fn first_runs(
     first.each =
         Some(Each { column: flow_run::work_queue_id, values: queues.iter().map(|&(id, _)| id.into()).collect(), k });
     let mut found: HashMap<Uuid, Vec<Versioned<FlowRun>>> = HashMap::new();
-    for run in store.select::<FlowRun>(first).await? {
+    for run in reader.select::<FlowRun>(first).await? {
         found.entry(run.work_queue_id.unwrap_or_default()).or_default().push(run);
     }
     for (&queue, runs) in &mut found {
         let mut of_queue = query.clone();
         of_queue.filter = of_queue.filter.and(Filter::eq(flow_run::work_queue_id, queue));
-        *runs = admitted(store, of_queue, k, std::mem::take(runs), wanted).await?;
+        *runs = admitted(reader, of_queue, k, std::mem::take(runs), wanted).await?;
     }
     Ok(found)
 }
@@ -164,7 +165,7 @@ async fn first_runs(
 /// The runs of a page of a query that anybody may take, and of as many pages behind it as give `k` of them: runs that are
 /// left out may hide others.
 async fn admitted(
-    store: &Store,
+    reader: &Reader,
     mut query: Query,
     k: u64,
     mut page: Vec<Versioned<FlowRun>>,
@@ -178,15 +179,20 @@ async fn admitted(
         if !was_full || runs.len() as u64 >= k {
             return Ok(runs);
         }
-        page = store.select(query.clone()).await?;
+        page = reader.select(query.clone()).await?;
     }
 }
 
 /// The first `limit` runs of a filter by time that anybody may take.
-async fn first_of(store: &Store, filter: Filter, limit: u64, wanted: Wanted) -> Result<Vec<Versioned<FlowRun>>, Error> {
+async fn first_of(
+    reader: &Reader,
+    filter: Filter,
+    limit: u64,
+    wanted: Wanted,
+) -> Result<Vec<Versioned<FlowRun>>, Error> {
     let query = by_time(filter.and(wanted.filter()), limit);
-    let page = store.select(query.clone()).await?;
-    let mut runs = admitted(store, query, limit, page, wanted).await?;
+    let page = reader.select(query.clone()).await?;
+    let mut runs = admitted(reader, query, limit, page, wanted).await?;
     runs.truncate(limit as usize);
     Ok(runs)
 }
@@ -224,7 +230,7 @@ impl QueueFilter {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted) -> Result<Vec<DueRun>, Error> {
+pub async fn due_runs_of_queue(reader: &Reader, queue: &WorkQueue, wanted: Wanted) -> Result<Vec<DueRun>, Error> {
     if queue.is_paused || wanted.limit == 0 {
         return Ok(Vec::new());
     }
@@ -240,21 +246,21 @@ pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted)
         }
         if let Some(limit) = queue.concurrency_limit {
             let taken = Filter::any(flow_run::state_type, WORKER_SLOTS.iter().copied()).and(of_filter.clone());
-            room = room.min(u64::try_from(limit - store.count::<FlowRun>(taken).await?).unwrap_or(0));
+            room = room.min(u64::try_from(limit - reader.count::<FlowRun>(taken).await?).unwrap_or(0));
         }
         if room == 0 {
             return Ok(Vec::new());
         }
-        first_of(store, of_filter, room, wanted).await?
+        first_of(reader, of_filter, room, wanted).await?
     } else {
         if let Some(limit) = queue.concurrency_limit {
-            let taken = occupied(store, &[queue.id], AGENT_SLOTS).await?.values().sum::<i64>();
+            let taken = occupied(reader, &[queue.id], AGENT_SLOTS).await?.values().sum::<i64>();
             room = room.min(u64::try_from(limit - taken).unwrap_or(0));
         }
         if room == 0 {
             return Ok(Vec::new());
         }
-        first_runs(store, &[(queue.id, room)], wanted).await?.remove(&queue.id).unwrap_or_default()
+        first_runs(reader, &[(queue.id, room)], wanted).await?.remove(&queue.id).unwrap_or_default()
     };
     let due = |run| DueRun { run, work_pool_id: queue.work_pool_id, work_queue_id: queue.id };
     Ok(runs.into_iter().take(room as usize).map(due).collect())
@@ -268,7 +274,7 @@ pub async fn due_runs_of_queue(store: &Store, queue: &WorkQueue, wanted: Wanted)
 /// # Errors
 /// What the store answers.
 pub async fn due_runs_of_deployments(
-    store: &Store,
+    reader: &Reader,
     deployments: &[Uuid],
     wanted: Wanted,
 ) -> Result<Vec<Versioned<FlowRun>>, Error> {
@@ -276,7 +282,7 @@ pub async fn due_runs_of_deployments(
     if limit == 0 {
         return Ok(Vec::new());
     }
-    first_of(store, Filter::any(flow_run::deployment_id, deployments.iter().copied()), limit, wanted).await
+    first_of(reader, Filter::any(flow_run::deployment_id, deployments.iter().copied()), limit, wanted).await
 }
 
 /// What was polled.
@@ -304,23 +310,23 @@ pub struct BecameReady {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn mark_polled(store: &Store, polled: Polled<'_>, now: Time) -> Result<BecameReady, Error> {
+pub async fn mark_polled(ops: &Operations, polled: Polled<'_>, now: Time) -> Result<BecameReady, Error> {
     let mut ready = BecameReady::default();
     let of_deployments = match polled {
         Polled::Queues([]) | Polled::Deployments([]) => return Ok(ready),
         Polled::Deployments(ids) => Filter::any(deployment::id, ids.iter().copied()),
         Polled::Queues(ids) => {
-            for queue in store.get_all::<WorkQueue>(ids).await?.into_iter().flatten() {
+            for queue in ops.get_all::<WorkQueue>(ids).await?.into_iter().flatten() {
                 let id = queue.id;
                 Note { last: queue.last_polled, column: work_queue::last_polled, now }
-                    .write::<WorkQueue>(store, id)
+                    .write::<WorkQueue>(ops, id)
                     .await?;
                 if queue.status == WorkStatus::NotReady {
-                    let event = queue_status(store, &queue, WorkStatus::Ready, now).await?;
+                    let event = queue_status(ops, &queue, WorkStatus::Ready, now).await?;
                     let was = Condition::new(work_queue::status, Cmp::Eq, WorkStatus::NotReady);
                     let change =
                         Change::default().set(work_queue::status, WorkStatus::Ready).set(work_queue::updated, now);
-                    if set_ready::<WorkQueue>(store, id, was, change, &event).await? {
+                    if set_ready::<WorkQueue>(ops, id, was, change, &event).await? {
                         ready.queues.push(queue.record);
                     }
                 }
@@ -328,14 +334,14 @@ pub async fn mark_polled(store: &Store, polled: Polled<'_>, now: Time) -> Result
             Filter::any(deployment::work_queue_id, ids.iter().copied())
         }
     };
-    for found in store.all::<Deployment>(of_deployments).await? {
+    for found in ops.all::<Deployment>(of_deployments).await? {
         let id = found.id;
-        Note { last: found.last_polled, column: deployment::last_polled, now }.write::<Deployment>(store, id).await?;
+        Note { last: found.last_polled, column: deployment::last_polled, now }.write::<Deployment>(ops, id).await?;
         if found.status == PollStatus::NotReady {
-            let event = deployment_status(store, &found, PollStatus::Ready, now).await?;
+            let event = deployment_status(ops, &found, PollStatus::Ready, now).await?;
             let was = Condition::new(deployment::status, Cmp::Eq, PollStatus::NotReady);
             let change = Change::default().set(deployment::status, PollStatus::Ready);
-            if set_ready::<Deployment>(store, id, was, change, &event).await? {
+            if set_ready::<Deployment>(ops, id, was, change, &event).await? {
                 ready.deployments.push(found.record);
             }
         }
@@ -352,10 +358,10 @@ struct Note {
 
 impl Note {
     /// Writes it unless it is fresh.
-    async fn write<R: Record>(self, store: &Store, id: Uuid) -> Result<(), Error> {
+    async fn write<R: Record>(self, ops: &Operations, id: Uuid) -> Result<(), Error> {
         if self.last.is_none_or(|last| self.now.seconds_since(last) >= POLL_NOTE) {
             let note = Change::default().max(self.column, self.now);
-            store.commit(Batch::new().update::<R>(Key::id(id), note)).await?;
+            ops.commit(Batch::new().update::<R>(Key::id(id), note)).await?;
         }
         Ok(())
     }
@@ -363,13 +369,13 @@ impl Note {
 
 /// Changes a status and tells of it, if the row still has the other one; whether it did.
 async fn set_ready<R: Record>(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     was: Condition,
     change: Change,
     event: &NewEvent,
 ) -> Result<bool, Error> {
     let batch = Batch::new().update_requiring::<R>(Key::id(id), vec![was], change);
-    let outcome = store.commit(event.add_to(batch, event.occurred)).await?;
+    let outcome = ops.commit(event.add_to(batch, event.occurred)).await?;
     Ok(matches!(outcome, Outcome::Committed { .. }))
 }

@@ -1,9 +1,10 @@
 //! Changes a row as it was read, and reads again when somebody else was faster.
 
-use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Versioned};
 
 use super::events::NewEvent;
 use super::optimistic::{Decision, Lost, optimistic};
+use crate::operations::Operations;
 
 /// Applies `decide` to the row as it is and commits its change, guarded by the row's version.
 ///
@@ -12,7 +13,7 @@ use super::optimistic::{Decision, Lost, optimistic};
 /// # Errors
 /// What `decide` or the store answers; [`Error::Unavailable`] when the row stays too busy.
 pub(super) async fn edit<R, E>(
-    store: &Store,
+    ops: &Operations,
     key: Key,
     decide: impl Fn(&Versioned<R>) -> Result<Change, E> + Sync,
 ) -> Result<Edited<R>, E>
@@ -20,7 +21,7 @@ where
     R: Record,
     E: From<Error>,
 {
-    edit_telling(store, key, |seen| Ok((decide(seen)?, Vec::new()))).await
+    edit_telling(ops, key, |seen| Ok((decide(seen)?, Vec::new()))).await
 }
 
 /// Like [`edit`]; the events that `decide` answers too are recorded with the change.
@@ -28,7 +29,7 @@ where
 /// # Errors
 /// See [`edit`].
 pub(super) async fn edit_telling<R, E>(
-    store: &Store,
+    ops: &Operations,
     key: Key,
     decide: impl Fn(&Versioned<R>) -> Result<(Change, Vec<NewEvent>), E> + Sync,
 ) -> Result<Edited<R>, E>
@@ -37,14 +38,14 @@ where
     E: From<Error>,
 {
     let (key, decide) = (&key, &decide);
-    optimistic(store, "the row", |lost: Option<Lost>| async move {
+    optimistic(ops, "the row", |lost: Option<Lost>| async move {
         if lost.as_ref().is_some_and(Lost::is_collision) {
             return Ok(Decision::Answer(Edited::Collides));
         }
         let current = lost.map(Lost::current::<R>).transpose()?.flatten();
         let seen = match current.filter(|seen| *key == Key::Primary(seen.record.key())) {
             Some(seen) => seen,
-            None => match store.find::<R>(key.clone()).await? {
+            None => match ops.find::<R>(key.clone()).await? {
                 Some(seen) => seen,
                 None => return Ok(Decision::Answer(Edited::Missing)),
             },
@@ -78,7 +79,7 @@ pub enum Edited<R> {
 /// # Errors
 /// What `decide` or the store answers; [`Error::Unavailable`] when the row stays too busy.
 pub(super) async fn delete_telling<R, E>(
-    store: &Store,
+    ops: &Operations,
     key: Key,
     decide: impl Fn(&Versioned<R>) -> Result<Vec<NewEvent>, E> + Sync,
 ) -> Result<Option<Versioned<R>>, E>
@@ -87,8 +88,8 @@ where
     E: From<Error>,
 {
     let (key, decide) = (&key, &decide);
-    optimistic(store, "the row", |_| async move {
-        let Some(seen) = store.find::<R>(key.clone()).await? else { return Ok(Decision::Answer(None)) };
+    optimistic(ops, "the row", |_| async move {
+        let Some(seen) = ops.find::<R>(key.clone()).await? else { return Ok(Decision::Answer(None)) };
         let events = decide(&seen)?;
         let batch = Batch::new().version(&seen).delete::<R>(Key::Primary(seen.record.key()));
         let batch = events.iter().fold(batch, |batch, event| event.add_to(batch, event.occurred));
@@ -98,8 +99,8 @@ where
 }
 
 /// Deletes a row of which nothing is told; false if there was none.
-pub(super) async fn delete<R: Record>(store: &Store, key: Key) -> Result<bool, Error> {
-    match store.commit(Batch::new().delete::<R>(key)).await? {
+pub(super) async fn delete<R: Record>(ops: &Operations, key: Key) -> Result<bool, Error> {
+    match ops.commit(Batch::new().delete::<R>(key)).await? {
         Outcome::Committed { ops, .. } => Ok(ops.first().is_some_and(|done| done.applied)),
         other => Err(Error::Corrupt(format!("a deletion answered {other:?}"))),
     }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mintaka_core::records::{Configuration, Event, EventResource, configuration, event};
-use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Json, Key, Query, Record, Store};
+use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Json, Key, Query, Record};
 
 use super::events::resources_of;
+use crate::operations::Operations;
 
 /// Row of the configuration that holds the cursor: writer → position up to which events have their rows.
 const CURSOR: &str = "EVENT_RESOURCES_CURSOR";
@@ -25,16 +26,16 @@ const PACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What the store answers.
-pub async fn catch_up(store: &Store) -> Result<(), Error> {
-    let heads = store.backend().heads().await?.positions();
-    while advance(store, &heads).await? {}
+pub async fn catch_up(ops: &Operations) -> Result<(), Error> {
+    let heads = ops.heads().await?.positions();
+    while advance(ops, &heads).await? {}
     Ok(())
 }
 
 /// Makes the rows of one page of events up to these positions. Whether there may be more.
-async fn advance(store: &Store, until: &BTreeMap<i64, i64>) -> Result<bool, Error> {
+async fn advance(ops: &Operations, until: &BTreeMap<i64, i64>) -> Result<bool, Error> {
     let key = Key::Unique(vec![CURSOR.into()]);
-    let seen = store.find::<Configuration>(key).await?;
+    let seen = ops.find::<Configuration>(key).await?;
     let mut cursor: BTreeMap<i64, i64> = match &seen {
         Some(row) => row.value.to()?,
         None => BTreeMap::new(),
@@ -42,11 +43,11 @@ async fn advance(store: &Store, until: &BTreeMap<i64, i64>) -> Result<bool, Erro
     let behind = until.iter().find(|(writer, head)| **head > cursor.get(writer).copied().unwrap_or(0));
     let Some((&writer, &head)) = behind else { return Ok(false) };
     let reached = cursor.get(&writer).copied().unwrap_or(0);
-    let page = store.select::<Event>(next_page(writer, reached, head)).await?;
+    let page = ops.select::<Event>(next_page(writer, reached, head)).await?;
     let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
     cursor.insert(writer, to);
 
-    let now = store.now();
+    let now = ops.now();
     let mut batch = Batch::new();
     match seen {
         Some(seen) => {
@@ -55,7 +56,7 @@ async fn advance(store: &Store, until: &BTreeMap<i64, i64>) -> Result<bool, Erro
             batch = batch.version(&seen).update::<Configuration>(Key::id(seen.id), change);
         }
         None => {
-            let (id, value) = (store.new_id(), Json::of(&cursor));
+            let (id, value) = (ops.new_id(), Json::of(&cursor));
             batch = batch.insert(Configuration { id, created: now, updated: now, key: CURSOR.into(), value });
         }
     }
@@ -63,7 +64,7 @@ async fn advance(store: &Store, until: &BTreeMap<i64, i64>) -> Result<bool, Erro
         batch = resources_of(&recorded.record)?.into_iter().fold(batch, Batch::insert_or_skip::<EventResource>);
     }
     // A conflict means that another process was faster: the next round sees where it got to.
-    store.commit(batch).await?;
+    ops.commit(batch).await?;
     Ok(true)
 }
 
@@ -78,10 +79,10 @@ fn next_page(writer: i64, after: i64, until: i64) -> Query {
 }
 
 /// Catches up whenever something was committed, at most once a second, until it is dropped.
-pub async fn keep_up(store: Store) {
-    let mut committed = store.committed();
+pub async fn keep_up(ops: Operations) {
+    let mut committed = ops.committed();
     loop {
-        if let Err(error) = catch_up_gently(&store).await {
+        if let Err(error) = catch_up_gently(&ops).await {
             tracing::warn!(%error, "the resources of events are behind");
         }
         tokio::time::sleep(PACE).await;
@@ -92,11 +93,11 @@ pub async fn keep_up(store: Store) {
 }
 
 /// Catches up, and leaves half of the time to the writes of others.
-async fn catch_up_gently(store: &Store) -> Result<(), Error> {
-    let heads = store.backend().heads().await?.positions();
+async fn catch_up_gently(ops: &Operations) -> Result<(), Error> {
+    let heads = ops.heads().await?.positions();
     loop {
         let begins = Instant::now();
-        if !advance(store, &heads).await? {
+        if !advance(ops, &heads).await? {
             return Ok(());
         }
         tokio::time::sleep(begins.elapsed()).await;

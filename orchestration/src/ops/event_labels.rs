@@ -1,7 +1,7 @@
 //! What events say of the flow, queue, pool and blocks that their subject belongs to. (wire: §13.12)
 
 use mintaka_core::records::{Deployment, Flow, WorkPool, WorkQueue};
-use mintaka_core::{Error, Store};
+use mintaka_core::{Error, Reader};
 use uuid::Uuid;
 
 use super::events::{Labels, RESOURCE_NAME};
@@ -22,18 +22,18 @@ pub(super) fn related_pool(pool: &WorkPool) -> Labels {
 ///
 /// # Errors
 /// What the store answers.
-pub(super) async fn of_deployment(store: &Store, deployment: &Deployment) -> Result<Vec<Labels>, Error> {
+pub(super) async fn of_deployment(reader: &Reader, deployment: &Deployment) -> Result<Vec<Labels>, Error> {
     let mut labels = Vec::new();
-    if let Some(flow) = store.get::<Flow>(deployment.flow_id).await? {
+    if let Some(flow) = reader.get::<Flow>(deployment.flow_id).await? {
         labels.push(related("flow", flow.id, &flow.name));
     }
     let queue = match deployment.work_queue_id {
-        Some(id) => store.get::<WorkQueue>(id).await?,
+        Some(id) => reader.get::<WorkQueue>(id).await?,
         None => None,
     };
     if let Some(queue) = queue {
         labels.push(related("work-queue", queue.id, &queue.name));
-        labels.extend(store.get::<WorkPool>(queue.work_pool_id).await?.map(|pool| related_pool(&pool)));
+        labels.extend(reader.get::<WorkPool>(queue.work_pool_id).await?.map(|pool| related_pool(&pool)));
     }
     for (role, id) in
         [("storage", deployment.storage_document_id), ("infrastructure", deployment.infrastructure_document_id)]

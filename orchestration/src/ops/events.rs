@@ -1,7 +1,7 @@
 //! Events: what a sender may send, the rows that an event becomes, and how it is recorded once.
 
 use mintaka_core::records::{Event, EventResource};
-use mintaka_core::{Batch, Error, Json, Outcome, Store, Time};
+use mintaka_core::{Batch, Error, Json, Outcome, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::optimistic::Attempts;
 use super::task_run_events::{TaskRunEvent, append};
 use super::task_run_run_time::sum_run_time;
 use crate::object::Object;
+use crate::operations::Operations;
 
 /// The longest name of an event, in characters (wire: `maximum_event_name_length`).
 pub const MAX_NAME: usize = 1024;
@@ -205,12 +206,12 @@ const MOST_COLLISIONS: u32 = 3;
 ///
 /// # Errors
 /// What the store answers. After any error the event may be sent again.
-pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> {
+pub async fn record(ops: &Operations, event: &NewEvent) -> Result<Recorded, Error> {
     let effect = task_run_event(event);
-    let mut attempts = Attempts::at("what the event is about");
+    let mut attempts = Attempts::at(ops, "what the event is about");
     let mut collisions = 0;
     loop {
-        let now = store.now();
+        let now = ops.now();
         let effect = effect.as_ref().filter(|_| collisions < MOST_COLLISIONS);
         let batch = event.once(now);
         let run_op = batch.ops.len();
@@ -218,7 +219,7 @@ pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> 
             Some(effect) => append(batch, effect, now),
             None => batch,
         };
-        let (recorded, was_newest) = match store.commit(batch).await? {
+        let (recorded, was_newest) = match ops.commit(batch).await? {
             Outcome::Committed { ops, .. } => (Recorded::New, ops.get(run_op).is_none_or(|run| run.applied)),
             Outcome::Repeated(_) => (Recorded::Repeated, true),
             Outcome::Failed(error) => return Err(error),
@@ -231,7 +232,7 @@ pub async fn record(store: &Store, event: &NewEvent) -> Result<Recorded, Error> 
         };
         // Also of a repeated event: the first time may have ended between the two commits.
         if let Some(effect) = effect {
-            sum_run_time(store, effect, was_newest).await?;
+            sum_run_time(ops, effect, was_newest).await?;
         }
         return Ok(recorded);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::SecondsFormat;
 use mintaka_core::records::{Deployment, Flow, FlowRun, StateType, TaskRun, WorkPool, WorkQueue};
-use mintaka_core::{Error, Json, Record, Store, Time};
+use mintaka_core::{Error, Json, Reader, Record, Time};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -77,14 +77,14 @@ type Names = HashMap<Uuid, (Instant, Arc<Named>)>;
 static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
 /// Reads what events say of a row, or remembers it.
-async fn named<R: Nameable>(store: &Store, id: Option<Uuid>) -> Result<Option<(Uuid, Arc<Named>)>, Error> {
+async fn named<R: Nameable>(reader: &Reader, id: Option<Uuid>) -> Result<Option<(Uuid, Arc<Named>)>, Error> {
     let Some(id) = id else { return Ok(None) };
     if let Some((since, named)) = NAMES.lock().unwrap_or_else(PoisonError::into_inner).get(&id)
         && since.elapsed() < REMEMBERED
     {
         return Ok(Some((id, named.clone())));
     }
-    let Some(row) = store.get::<R>(id).await? else { return Ok(None) };
+    let Some(row) = reader.get::<R>(id).await? else { return Ok(None) };
     let named = Arc::new(row.record.named());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     if names.len() >= REMEMBERED_COUNT {
@@ -105,12 +105,12 @@ pub struct Related {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn related(store: &Store, run: &FlowRun) -> Result<Related, Error> {
-    let flow = named::<Flow>(store, Some(run.flow_id)).await?;
-    let deployment = named::<Deployment>(store, run.deployment_id).await?;
-    let queue = named::<WorkQueue>(store, run.work_queue_id).await?;
-    let pool = named::<WorkPool>(store, queue.as_ref().and_then(|(_, queue)| queue.pool_id)).await?;
-    let parent = named::<TaskRun>(store, run.parent_task_run_id).await?;
+pub async fn related(reader: &Reader, run: &FlowRun) -> Result<Related, Error> {
+    let flow = named::<Flow>(reader, Some(run.flow_id)).await?;
+    let deployment = named::<Deployment>(reader, run.deployment_id).await?;
+    let queue = named::<WorkQueue>(reader, run.work_queue_id).await?;
+    let pool = named::<WorkPool>(reader, queue.as_ref().and_then(|(_, queue)| queue.pool_id)).await?;
+    let parent = named::<TaskRun>(reader, run.parent_task_run_id).await?;
     let kinds =
         [("flow", flow), ("deployment", deployment), ("work-queue", queue), ("work-pool", pool), ("task-run", parent)];
     let of = kinds.into_iter().filter_map(|(kind, found)| found.map(|(id, named)| (kind, id, named))).collect();

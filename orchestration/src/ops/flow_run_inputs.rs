@@ -1,11 +1,12 @@
 //! Values that are sent to a flow run.
 
 use mintaka_core::records::{FlowRun, FlowRunInput};
-use mintaka_core::{Batch, Error, Key, Outcome, Record, Store, Time};
+use mintaka_core::{Batch, Error, Key, Outcome, Record, Time};
 use uuid::Uuid;
 
 use super::edit::delete;
 use crate::error::OpError;
+use crate::operations::Operations;
 
 /// The key of a value: its run and its name.
 pub fn input_key(run: Uuid, name: &str) -> Key {
@@ -22,14 +23,14 @@ pub(super) fn input_row(run: Uuid, name: &str, value: String, sender: Option<Str
 /// # Errors
 /// [`OpError::NotFound`] if there is no such run; [`OpError::Conflict`] if it has a value of that name.
 pub async fn send_input(
-    store: &Store,
+    ops: &Operations,
     run: Uuid,
     name: &str,
     value: String,
     sender: Option<String>,
 ) -> Result<(), OpError> {
-    let row = input_row(run, name, value, sender, store.now());
-    match store.commit(Batch::new().present::<FlowRun>(Key::id(run)).insert(row)).await? {
+    let row = input_row(run, name, value, sender, ops.now());
+    match ops.commit(Batch::new().present::<FlowRun>(Key::id(run)).insert(row)).await? {
         Outcome::Conflict(conflict) if conflict.table == FlowRun::TABLE => {
             Err(OpError::NotFound("Flow run not found".into()))
         }
@@ -42,6 +43,6 @@ pub async fn send_input(
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_input(store: &Store, run: Uuid, name: &str) -> Result<bool, Error> {
-    delete::<FlowRunInput>(store, input_key(run, name)).await
+pub async fn delete_input(ops: &Operations, run: Uuid, name: &str) -> Result<bool, Error> {
+    delete::<FlowRunInput>(ops, input_key(run, name)).await
 }

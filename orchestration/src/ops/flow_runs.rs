@@ -1,7 +1,7 @@
 //! Changes of a flow run besides its state.
 
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Store};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Reader};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::optimistic::{Decision, Lost, optimistic};
 use super::transition_flow_run::flow_run_as_it_is;
 use super::{Edited, sweep};
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::parameters::{JobVariables, Required};
 
 /// What changes of a flow run.
@@ -27,14 +28,14 @@ pub struct FlowRunEdit {
 /// # Errors
 /// [`OpError::NotFound`]; [`OpError::Refused`] for job variables of a run that is not scheduled or has no deployment;
 /// [`OpError::Invalid`] for job variables that do not fit.
-pub async fn update_flow_run(store: &Store, id: Uuid, edit: &FlowRunEdit) -> Result<(), OpError> {
-    optimistic(store, "the run", |lost: Option<Lost>| async move {
+pub async fn update_flow_run(ops: &Operations, id: Uuid, edit: &FlowRunEdit) -> Result<(), OpError> {
+    optimistic(ops, "the run", |lost: Option<Lost>| async move {
         let missing = || OpError::NotFound("Flow run not found".into());
-        let seen = flow_run_as_it_is(store, id, lost).await?.ok_or_else(missing)?;
+        let seen = flow_run_as_it_is(ops, id, lost).await?.ok_or_else(missing)?;
         let mut batch = Batch::new().version(&seen);
-        let mut change = edit.change.clone().set(flow_run::updated, store.now());
+        let mut change = edit.change.clone().set(flow_run::updated, ops.now());
         if let Some(sent) = &edit.job_variables {
-            batch = checked_job_variables(store, batch, &seen, sent).await?;
+            batch = checked_job_variables(ops, batch, &seen, sent).await?;
             change = change.set(flow_run::job_variables, Json::from(sent.clone()));
         }
         Ok(Decision::Commit(batch.update::<FlowRun>(Key::id(id), change), ()))
@@ -43,7 +44,7 @@ pub async fn update_flow_run(store: &Store, id: Uuid, edit: &FlowRunEdit) -> Res
 }
 
 /// wire: job variables change only while the run is scheduled, and must fit the template of its deployment's pool.
-async fn checked_job_variables(store: &Store, batch: Batch, run: &FlowRun, sent: &Value) -> Result<Batch, OpError> {
+async fn checked_job_variables(reader: &Reader, batch: Batch, run: &FlowRun, sent: &Value) -> Result<Batch, OpError> {
     match run.state_type {
         None => {
             let why = "Flow run state is required to update job variables but none exists";
@@ -55,7 +56,7 @@ async fn checked_job_variables(store: &Store, batch: Batch, run: &FlowRun, sent:
         }
     }
     let deployment = match run.deployment_id {
-        Some(id) => store.get::<Deployment>(id).await?,
+        Some(id) => reader.get::<Deployment>(id).await?,
         None => None,
     };
     let Some(deployment) = deployment else {
@@ -63,8 +64,8 @@ async fn checked_job_variables(store: &Store, batch: Batch, run: &FlowRun, sent:
     };
     let batch = batch.version(&deployment);
     let Some(queue_id) = deployment.work_queue_id else { return Ok(batch) };
-    let Some(queue) = store.get::<WorkQueue>(queue_id).await? else { return Ok(batch) };
-    let Some(pool) = store.get::<WorkPool>(queue.work_pool_id).await? else { return Ok(batch) };
+    let Some(queue) = reader.get::<WorkQueue>(queue_id).await? else { return Ok(batch) };
+    let Some(pool) = reader.get::<WorkPool>(queue.work_pool_id).await? else { return Ok(batch) };
     let Some(template) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(batch.version(&pool)) };
     template
         .check(&[&deployment.infra_overrides.value(), sent], Required::Enforced)
@@ -76,12 +77,12 @@ async fn checked_job_variables(store: &Store, batch: Batch, run: &FlowRun, sent:
 ///
 /// # Errors
 /// What the store answers.
-pub async fn add_labels(store: &Store, id: Uuid, labels: &Map<String, Value>) -> Result<bool, Error> {
-    let edited = edit::<FlowRun, Error>(store, Key::id(id), |seen| {
+pub async fn add_labels(ops: &Operations, id: Uuid, labels: &Map<String, Value>) -> Result<bool, Error> {
+    let edited = edit::<FlowRun, Error>(ops, Key::id(id), |seen| {
         let mut all = seen.labels.value().as_object().cloned().unwrap_or_default();
         all.extend(labels.clone());
         let merged = Json::from(Value::Object(all));
-        Ok(Change::default().set(flow_run::labels, merged).set(flow_run::updated, store.now()))
+        Ok(Change::default().set(flow_run::labels, merged).set(flow_run::updated, ops.now()))
     });
     Ok(matches!(edited.await?, Edited::Done(_)))
 }
@@ -90,11 +91,11 @@ pub async fn add_labels(store: &Store, id: Uuid, labels: &Map<String, Value>) ->
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_flow_run(store: &Store, id: Uuid) -> Result<bool, Error> {
-    if !delete::<FlowRun>(store, Key::id(id)).await? {
+pub async fn delete_flow_run(ops: &Operations, id: Uuid) -> Result<bool, Error> {
+    if !delete::<FlowRun>(ops, Key::id(id)).await? {
         return Ok(false);
     }
-    after_flow_runs(store, &[id], true).await?;
+    after_flow_runs(ops, &[id], true).await?;
     Ok(true)
 }
 
@@ -102,10 +103,10 @@ pub async fn delete_flow_run(store: &Store, id: Uuid) -> Result<bool, Error> {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_flow_runs(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+pub async fn delete_flow_runs(ops: &Operations, ids: &[Uuid]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
-    sweep::<FlowRun>(store, Filter::any(flow_run::id, ids.iter().copied())).await?;
-    after_flow_runs(store, ids, true).await
+    sweep::<FlowRun>(ops, Filter::any(flow_run::id, ids.iter().copied())).await?;
+    after_flow_runs(ops, ids, true).await
 }

@@ -1,7 +1,7 @@
 //! Flows: names under which runs and deployments are kept.
 
 use mintaka_core::records::{Flow, deployment, flow, flow_run};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Store, Tags, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Reader, Tags, Versioned};
 use uuid::Uuid;
 
 use super::Edited;
@@ -11,22 +11,23 @@ use super::events::NewEvent;
 use super::lifecycle_events::{Happened, changed, flow_event, tell};
 use crate::caller::ClientLine;
 use crate::error::OpError;
+use crate::operations::Operations;
 
 /// Makes a flow, or answers the one of that name as it is; true if it is new.
 ///
 /// # Errors
 /// What the store answers.
 pub async fn create_flow(
-    store: &Store,
+    ops: &Operations,
     name: String,
     tags: Tags,
     labels: Json,
     line: ClientLine,
 ) -> Result<(Flow, bool), OpError> {
-    let now = store.now();
+    let now = ops.now();
     let flow = Flow { id: Uuid::new_v4(), created: now, updated: now, name, tags, labels };
-    let made = flow_event(store, Happened::Created, &flow);
-    match store.commit(tell(Batch::new().once(flow.clone()), line, [made])).await? {
+    let made = flow_event(ops, Happened::Created, &flow);
+    match ops.commit(tell(Batch::new().once(flow.clone()), line, [made])).await? {
         Outcome::Committed { .. } => Ok((flow, true)),
         Outcome::Repeated(row) => Ok((Versioned::<Flow>::from_row(row)?.record, false)),
         _ => Err(OpError::data_integrity()),
@@ -34,10 +35,10 @@ pub async fn create_flow(
 }
 
 /// The events of a flow that the line has.
-fn told(store: &Store, happened: Happened, flow: &Flow, line: ClientLine) -> Vec<NewEvent> {
+fn told(reader: &Reader, happened: Happened, flow: &Flow, line: ClientLine) -> Vec<NewEvent> {
     match line {
         ClientLine::V2 => Vec::new(),
-        ClientLine::V3 => vec![flow_event(store, happened, flow)],
+        ClientLine::V3 => vec![flow_event(reader, happened, flow)],
     }
 }
 
@@ -45,14 +46,14 @@ fn told(store: &Store, happened: Happened, flow: &Flow, line: ClientLine) -> Vec
 ///
 /// # Errors
 /// What the store answers.
-pub async fn update_flow(store: &Store, id: Uuid, tags: Option<Tags>, line: ClientLine) -> Result<bool, Error> {
-    let mut change = Change::default().set(flow::updated, store.now());
+pub async fn update_flow(ops: &Operations, id: Uuid, tags: Option<Tags>, line: ClientLine) -> Result<bool, Error> {
+    let mut change = Change::default().set(flow::updated, ops.now());
     if let Some(tags) = tags {
         change = change.set(flow::tags, tags);
     }
-    let edited = edit_telling::<Flow, Error>(store, Key::id(id), |seen| {
+    let edited = edit_telling::<Flow, Error>(ops, Key::id(id), |seen| {
         let after = changed(seen.record.clone(), &change)?;
-        Ok((change.clone(), told(store, Happened::Updated, &after, line)))
+        Ok((change.clone(), told(ops, Happened::Updated, &after, line)))
     });
     Ok(matches!(edited.await?, Edited::Done(_)))
 }
@@ -62,12 +63,12 @@ pub async fn update_flow(store: &Store, id: Uuid, tags: Option<Tags>, line: Clie
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_flow(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let told = |seen: &Versioned<Flow>| Ok::<_, Error>(told(store, Happened::Deleted, seen, line));
-    if delete_telling(store, Key::id(id), told).await?.is_none() {
+pub async fn delete_flow(ops: &Operations, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let told = |seen: &Versioned<Flow>| Ok::<_, Error>(told(ops, Happened::Deleted, seen, line));
+    if delete_telling(ops, Key::id(id), told).await?.is_none() {
         return Ok(false);
     }
-    sweep_deployments(store, Filter::eq(deployment::flow_id, id)).await?;
-    sweep_flow_runs(store, Filter::eq(flow_run::flow_id, id)).await?;
+    sweep_deployments(ops, Filter::eq(deployment::flow_id, id)).await?;
+    sweep_flow_runs(ops, Filter::eq(flow_run::flow_id, id)).await?;
     Ok(true)
 }

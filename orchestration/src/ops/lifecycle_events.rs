@@ -6,7 +6,7 @@
 use mintaka_core::records::{
     ArtifactCollection, Deployment, Flow, WorkPool, WorkQueue, deployment, work_pool, work_queue,
 };
-use mintaka_core::{Batch, Change, Col, Error, Record, Store, Value};
+use mintaka_core::{Batch, Change, Col, Error, Reader, Record, Value};
 use serde_json::{Map, Value as JsonValue, json};
 use uuid::Uuid;
 
@@ -36,9 +36,9 @@ impl Happened {
 }
 
 /// An event about `prefect.<kind>.<id>`, which people know by `name`.
-pub fn lifecycle(store: &Store, kind: &str, happened: Happened, id: Uuid, name: &str) -> NewEvent {
+pub fn lifecycle(reader: &Reader, kind: &str, happened: Happened, id: Uuid, name: &str) -> NewEvent {
     let resource = Labels::resource(format!("prefect.{kind}.{id}")).with(RESOURCE_NAME, name);
-    NewEvent::new(store.new_id(), store.now(), format!("prefect.{kind}.{}", happened.text()), resource)
+    NewEvent::new(reader.new_id(), reader.now(), format!("prefect.{kind}.{}", happened.text()), resource)
 }
 
 /// Adds events to the batch of what they tell, if the line has such events.
@@ -100,15 +100,15 @@ fn shown(value: &Value) -> JsonValue {
 }
 
 /// What happened to a flow.
-pub fn flow_event(store: &Store, happened: Happened, flow: &Flow) -> NewEvent {
-    let mut event = lifecycle(store, "flow", happened, flow.id, &flow.name);
+pub fn flow_event(reader: &Reader, happened: Happened, flow: &Flow) -> NewEvent {
+    let mut event = lifecycle(reader, "flow", happened, flow.id, &flow.name);
     event.payload = object(json!({"name": flow.name, "tags": flow.tags, "labels": flow.labels}));
     event
 }
 
 /// What happened to the latest artifact of a key.
-pub fn collection_event(store: &Store, happened: Happened, collection: &ArtifactCollection) -> NewEvent {
-    let mut event = lifecycle(store, "artifact-collection", happened, collection.id, &collection.key);
+pub fn collection_event(reader: &Reader, happened: Happened, collection: &ArtifactCollection) -> NewEvent {
+    let mut event = lifecycle(reader, "artifact-collection", happened, collection.id, &collection.key);
     event.related.push(Labels::related(format!("prefect.artifact.{}", collection.latest_id), "latest"));
     for (kind, id) in [("flow-run", collection.flow_run_id), ("task-run", collection.task_run_id)] {
         event.related.extend(id.map(|id| Labels::related(format!("prefect.{kind}.{id}"), kind)));
@@ -123,8 +123,8 @@ pub fn collection_event(store: &Store, happened: Happened, collection: &Artifact
 }
 
 /// What happened to a pool.
-pub fn pool_event(store: &Store, happened: Happened, pool: &WorkPool) -> NewEvent {
-    let mut event = bare_pool_event(store, happened, pool);
+pub fn pool_event(reader: &Reader, happened: Happened, pool: &WorkPool) -> NewEvent {
+    let mut event = bare_pool_event(reader, happened, pool);
     event.related.push(Labels::related(format!("prefect.work-queue.{}", pool.default_queue_id), "default-queue"));
     let storage = pool.storage_configuration.value();
     if let Some(block) = storage["default_result_storage_block_id"].as_str() {
@@ -133,14 +133,14 @@ pub fn pool_event(store: &Store, happened: Happened, pool: &WorkPool) -> NewEven
     event
 }
 
-fn bare_pool_event(store: &Store, happened: Happened, pool: &WorkPool) -> NewEvent {
-    let mut event = lifecycle(store, "work-pool", happened, pool.id, &pool.name);
+fn bare_pool_event(reader: &Reader, happened: Happened, pool: &WorkPool) -> NewEvent {
+    let mut event = lifecycle(reader, "work-pool", happened, pool.id, &pool.name);
     event.resource = event.resource.with(POOL_TYPE, &*pool.r#type).with(RESOURCE_ROLE, "work-pool");
     event
 }
 
 /// What a change makes of a pool, besides its status; `None` if nothing that is told.
-pub fn pool_updated(store: &Store, before: &WorkPool, change: &Change) -> Option<NewEvent> {
+pub fn pool_updated(reader: &Reader, before: &WorkPool, change: &Change) -> Option<NewEvent> {
     const WATCHED: &[Col] = &[
         work_pool::description,
         work_pool::base_job_template,
@@ -148,12 +148,12 @@ pub fn pool_updated(store: &Store, before: &WorkPool, change: &Change) -> Option
         work_pool::storage_configuration,
     ];
     let payload = updates(before, change, WATCHED)?;
-    Some(NewEvent { payload, ..bare_pool_event(store, Happened::Updated, before) })
+    Some(NewEvent { payload, ..bare_pool_event(reader, Happened::Updated, before) })
 }
 
 /// What happened to a queue of a pool.
-pub fn queue_event(store: &Store, happened: Happened, queue: &WorkQueue, pool: &WorkPool) -> NewEvent {
-    let mut event = lifecycle(store, "work-queue", happened, queue.id, &queue.name);
+pub fn queue_event(reader: &Reader, happened: Happened, queue: &WorkQueue, pool: &WorkPool) -> NewEvent {
+    let mut event = lifecycle(reader, "work-queue", happened, queue.id, &queue.name);
     event.resource = event.resource.with(RESOURCE_ROLE, "work-queue");
     event.related.push(related_pool(pool));
     event
@@ -163,22 +163,22 @@ pub fn queue_event(store: &Store, happened: Happened, queue: &WorkQueue, pool: &
 ///
 /// # Errors
 /// What the store answers.
-pub async fn queue_updated(store: &Store, before: &WorkQueue, change: &Change) -> Result<Option<NewEvent>, Error> {
+pub async fn queue_updated(reader: &Reader, before: &WorkQueue, change: &Change) -> Result<Option<NewEvent>, Error> {
     const WATCHED: &[Col] =
         &[work_queue::name, work_queue::description, work_queue::concurrency_limit, work_queue::priority];
     let Some(payload) = updates(before, change, WATCHED) else { return Ok(None) };
-    let Some(pool) = store.get::<WorkPool>(before.work_pool_id).await? else { return Ok(None) };
+    let Some(pool) = reader.get::<WorkPool>(before.work_pool_id).await? else { return Ok(None) };
     let after = changed(before.clone(), change)?;
-    Ok(Some(NewEvent { payload, ..queue_event(store, Happened::Updated, &after, &pool) }))
+    Ok(Some(NewEvent { payload, ..queue_event(reader, Happened::Updated, &after, &pool) }))
 }
 
 /// What happened to a deployment.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn deployment_event(store: &Store, happened: Happened, deployment: &Deployment) -> Result<NewEvent, Error> {
-    let mut event = lifecycle(store, "deployment", happened, deployment.id, &deployment.name);
-    event.related = of_deployment(store, deployment).await?;
+pub async fn deployment_event(reader: &Reader, happened: Happened, deployment: &Deployment) -> Result<NewEvent, Error> {
+    let mut event = lifecycle(reader, "deployment", happened, deployment.id, &deployment.name);
+    event.related = of_deployment(reader, deployment).await?;
     Ok(event)
 }
 
@@ -187,7 +187,7 @@ pub async fn deployment_event(store: &Store, happened: Happened, deployment: &De
 /// # Errors
 /// What the store answers.
 pub async fn deployment_updated(
-    store: &Store,
+    reader: &Reader,
     before: &Deployment,
     change: &Change,
 ) -> Result<Option<NewEvent>, Error> {
@@ -209,7 +209,7 @@ pub async fn deployment_updated(
     ];
     let Some(payload) = updates(before, change, WATCHED) else { return Ok(None) };
     let after = changed(before.clone(), change)?;
-    Ok(Some(NewEvent { payload, ..deployment_event(store, Happened::Updated, &after).await? }))
+    Ok(Some(NewEvent { payload, ..deployment_event(reader, Happened::Updated, &after).await? }))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use mintaka_core::records::{Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus};
 use mintaka_core::records::{deployment, work_pool, work_queue, worker};
-use mintaka_core::{Batch, Change, Cmp, Col, Condition, Error, Filter, Key, Outcome, Record, Store, Time};
+use mintaka_core::{Batch, Change, Cmp, Col, Condition, Error, Filter, Key, Outcome, Record, Time};
 use uuid::Uuid;
 
+use crate::operations::Operations;
 use crate::ops::events::NewEvent;
 use crate::ops::status_events::{deployment_status, pool_status, queue_status};
 
@@ -25,14 +26,14 @@ pub struct Heartbeat {
 /// # Errors
 /// What the store answers.
 pub async fn heartbeat(
-    store: &Store,
+    ops: &Operations,
     pool_id: Uuid,
     name: &str,
     interval: Option<i64>,
     now: Time,
 ) -> Result<Option<Heartbeat>, Error> {
-    let Some(pool) = store.get::<WorkPool>(pool_id).await? else { return Ok(None) };
-    let seen = store.find::<Worker>(Key::Unique(vec![pool_id.into(), name.into()])).await?;
+    let Some(pool) = ops.get::<WorkPool>(pool_id).await? else { return Ok(None) };
+    let seen = ops.find::<Worker>(Key::Unique(vec![pool_id.into(), name.into()])).await?;
     let mut batch = Batch::new().present::<WorkPool>(Key::id(pool_id));
     let same = |known: &Worker| {
         known.status == WorkerStatus::Online
@@ -63,10 +64,10 @@ pub async fn heartbeat(
             batch.upsert(new, change, Vec::new())
         }
     };
-    let Outcome::Committed { ops, .. } = store.commit(batch).await? else { return Ok(None) };
-    let new_worker = ops.first().is_some_and(|op| op.inserted);
+    let Outcome::Committed { ops: done, .. } = ops.commit(batch).await? else { return Ok(None) };
+    let new_worker = done.first().is_some_and(|op| op.inserted);
     let pool_became_ready = pool.status == Some(WorkStatus::NotReady)
-        && set_pool_status(store, &pool, WorkStatus::NotReady, WorkStatus::Ready, now).await?;
+        && set_pool_status(ops, &pool, WorkStatus::NotReady, WorkStatus::Ready, now).await?;
     Ok(Some(Heartbeat { pool_became_ready, new_worker }))
 }
 
@@ -80,7 +81,7 @@ fn before(column: Col, time: Time) -> Condition {
 
 /// Moves a pool from one status to another and tells of it; whether it still had the one.
 async fn set_pool_status(
-    store: &Store,
+    ops: &Operations,
     pool: &WorkPool,
     from: WorkStatus,
     to: WorkStatus,
@@ -92,7 +93,7 @@ async fn set_pool_status(
         .set(work_pool::last_transitioned_status_at, now)
         .set(work_pool::last_status_event_id, event.id)
         .set(work_pool::updated, now);
-    change_requiring::<WorkPool>(store, pool.id, vec![is(work_pool::status, from)], change, Some(&event)).await
+    change_requiring::<WorkPool>(ops, pool.id, vec![is(work_pool::status, from)], change, Some(&event)).await
 }
 
 /// After how long silence means absence. (wire: the foreman's settings)
@@ -132,18 +133,18 @@ pub struct Stale {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn mark_stale(store: &Store, patience: Patience, now: Time) -> Result<Stale, Error> {
+pub async fn mark_stale(ops: &Operations, patience: Patience, now: Time) -> Result<Stale, Error> {
     Ok(Stale {
-        workers: stale_workers(store, patience, now).await?,
-        pools: stale_pools(store, now).await?,
-        deployments: stale_deployments(store, patience, now).await?,
-        queues: stale_queues(store, patience, now).await?,
+        workers: stale_workers(ops, patience, now).await?,
+        pools: stale_pools(ops, now).await?,
+        deployments: stale_deployments(ops, patience, now).await?,
+        queues: stale_queues(ops, patience, now).await?,
     })
 }
 
 /// Changes one row if the conditions still hold, and tells of it; whether it did.
 async fn change_requiring<R: Record>(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     require: Vec<Condition>,
     change: Change,
@@ -153,12 +154,12 @@ async fn change_requiring<R: Record>(
     if let Some(event) = event {
         batch = event.add_to(batch, event.occurred);
     }
-    Ok(matches!(store.commit(batch).await?, Outcome::Committed { .. }))
+    Ok(matches!(ops.commit(batch).await?, Outcome::Committed { .. }))
 }
 
-async fn stale_workers(store: &Store, patience: Patience, now: Time) -> Result<Vec<Worker>, Error> {
+async fn stale_workers(ops: &Operations, patience: Patience, now: Time) -> Result<Vec<Worker>, Error> {
     let mut stale = Vec::new();
-    for found in store.all::<Worker>(Filter::eq(worker::status, WorkerStatus::Online)).await? {
+    for found in ops.all::<Worker>(Filter::eq(worker::status, WorkerStatus::Online)).await? {
         let interval = found.heartbeat_interval_seconds.map_or(patience.heartbeat_interval, |n| n as f64);
         let limit = now.plus_seconds(-interval * patience.heartbeats);
         if found.last_heartbeat_time.is_none_or(|last| last >= limit) {
@@ -166,55 +167,55 @@ async fn stale_workers(store: &Store, patience: Patience, now: Time) -> Result<V
         }
         let when = vec![is(worker::status, WorkerStatus::Online), before(worker::last_heartbeat_time, limit)];
         let change = Change::default().set(worker::status, WorkerStatus::Offline).set(worker::updated, now);
-        if change_requiring::<Worker>(store, found.id, when, change, None).await? {
+        if change_requiring::<Worker>(ops, found.id, when, change, None).await? {
             stale.push(found.record);
         }
     }
     Ok(stale)
 }
 
-async fn stale_pools(store: &Store, now: Time) -> Result<Vec<WorkPool>, Error> {
+async fn stale_pools(ops: &Operations, now: Time) -> Result<Vec<WorkPool>, Error> {
     let mut stale = Vec::new();
     let online = Filter::eq(worker::status, WorkerStatus::Online);
     let deserted = Filter::eq(work_pool::status, WorkStatus::Ready)
         .and(Filter::has(work_pool::id, worker::work_pool_id, online).negate());
-    for found in store.all::<WorkPool>(deserted).await? {
+    for found in ops.all::<WorkPool>(deserted).await? {
         // A heartbeat that comes between is not lost: the worker's next one makes the pool READY again.
-        if set_pool_status(store, &found, WorkStatus::Ready, WorkStatus::NotReady, now).await? {
+        if set_pool_status(ops, &found, WorkStatus::Ready, WorkStatus::NotReady, now).await? {
             stale.push(found.record);
         }
     }
     Ok(stale)
 }
 
-async fn stale_deployments(store: &Store, patience: Patience, now: Time) -> Result<Vec<Deployment>, Error> {
+async fn stale_deployments(ops: &Operations, patience: Patience, now: Time) -> Result<Vec<Deployment>, Error> {
     let limit = now.plus_seconds(-patience.deployment_poll);
     let polled = Filter::cmp(work_queue::last_polled, Cmp::Ge, limit);
     let silent = Filter::eq(deployment::status, PollStatus::Ready)
         .and(Filter::cmp(deployment::last_polled, Cmp::Lt, limit))
         .and(Filter::has(deployment::work_queue_id, work_queue::id, polled).negate());
     let mut stale = Vec::new();
-    for found in store.all::<Deployment>(silent).await? {
+    for found in ops.all::<Deployment>(silent).await? {
         let when = vec![is(deployment::status, PollStatus::Ready), before(deployment::last_polled, limit)];
         let change = Change::default().set(deployment::status, PollStatus::NotReady);
-        let event = deployment_status(store, &found, PollStatus::NotReady, now).await?;
-        if change_requiring::<Deployment>(store, found.id, when, change, Some(&event)).await? {
+        let event = deployment_status(ops, &found, PollStatus::NotReady, now).await?;
+        if change_requiring::<Deployment>(ops, found.id, when, change, Some(&event)).await? {
             stale.push(found.record);
         }
     }
     Ok(stale)
 }
 
-async fn stale_queues(store: &Store, patience: Patience, now: Time) -> Result<Vec<WorkQueue>, Error> {
+async fn stale_queues(ops: &Operations, patience: Patience, now: Time) -> Result<Vec<WorkQueue>, Error> {
     let limit = now.plus_seconds(-patience.queue_poll);
     let silent =
         Filter::eq(work_queue::status, WorkStatus::Ready).and(Filter::cmp(work_queue::last_polled, Cmp::Lt, limit));
     let mut stale = Vec::new();
-    for found in store.all::<WorkQueue>(silent).await? {
+    for found in ops.all::<WorkQueue>(silent).await? {
         let when = vec![is(work_queue::status, WorkStatus::Ready), before(work_queue::last_polled, limit)];
         let change = Change::default().set(work_queue::status, WorkStatus::NotReady).set(work_queue::updated, now);
-        let event = queue_status(store, &found, WorkStatus::NotReady, now).await?;
-        if change_requiring::<WorkQueue>(store, found.id, when, change, Some(&event)).await? {
+        let event = queue_status(ops, &found, WorkStatus::NotReady, now).await?;
+        if change_requiring::<WorkQueue>(ops, found.id, when, change, Some(&event)).await? {
             stale.push(found.record);
         }
     }

@@ -1,10 +1,11 @@
 //! What runs logged.
 
 use mintaka_core::records::Log;
-use mintaka_core::{Batch, Outcome, Store, Time};
+use mintaka_core::{Batch, Outcome, Time};
 use uuid::Uuid;
 
 use crate::error::OpError;
+use crate::operations::Operations;
 
 /// A log line to be kept.
 #[derive(Clone, Debug)]
@@ -27,12 +28,12 @@ pub struct NewLog {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn keep_logs(store: &Store, lines: impl IntoIterator<Item = NewLog>) -> Result<(), OpError> {
-    let now = store.now();
+pub async fn keep_logs(ops: &Operations, lines: impl IntoIterator<Item = NewLog>) -> Result<(), OpError> {
+    let now = ops.now();
     let batch = lines.into_iter().fold(Batch::new(), |batch, line| {
         batch.insert(Log {
             timestamp: line.timestamp,
-            id: store.new_id(),
+            id: ops.new_id(),
             created: now,
             updated: now,
             name: line.name,
@@ -48,7 +49,7 @@ pub async fn keep_logs(store: &Store, lines: impl IntoIterator<Item = NewLog>) -
     if batch.ops.is_empty() {
         return Ok(());
     }
-    match store.commit(batch).await? {
+    match ops.commit(batch).await? {
         Outcome::Conflict(_) => Err(OpError::data_integrity()),
         _ => Ok(()),
     }

@@ -35,7 +35,7 @@ pub mod task_runs;
 mod transition;
 mod transition_flow_run;
 mod transition_task_run;
-mod turns;
+pub(crate) mod turns;
 pub mod variables;
 pub mod work_pools;
 pub mod work_queues;

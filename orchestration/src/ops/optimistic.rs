@@ -9,10 +9,11 @@
 
 use std::time::Duration;
 
-use mintaka_core::{Batch, Conflict, Error, Outcome, Part, Record, Row, Store, Versioned};
+use mintaka_core::{Batch, Conflict, Error, Outcome, Part, Record, Row, Versioned};
 use tokio::time::Instant;
 
-use super::turns::{Turn, row_in_the_way};
+use super::turns::{Turn, Turns, row_in_the_way};
+use crate::operations::Operations;
 
 /// How long a decision is tried before what it is about counts as too busy, …
 const BUDGET: Duration = Duration::from_secs(1);
@@ -99,7 +100,7 @@ impl Lost {
 /// # Errors
 /// What `decide` or the store answers; [`Error::Unavailable`] if `what` is changed too often for about a second.
 pub(super) async fn optimistic<T, E, F>(
-    store: &Store,
+    ops: &Operations,
     what: &'static str,
     decide: impl Fn(Option<Lost>) -> F,
 ) -> Result<T, E>
@@ -107,14 +108,14 @@ where
     E: From<Error>,
     F: Future<Output = Result<Decision<T>, E>> + Send,
 {
-    let mut attempts = Attempts::at(what);
+    let mut attempts = Attempts::at(ops, what);
     let mut lost = None;
     loop {
         let (batch, answer) = match decide(lost.take()).await? {
             Decision::Answer(answer) => return Ok(answer),
             Decision::Commit(batch, answer) => (batch, answer),
         };
-        lost = Some(match store.commit(batch).await? {
+        lost = Some(match ops.commit(batch).await? {
             Outcome::Committed { .. } => return Ok(answer),
             Outcome::Failed(error) => return Err(error.into()),
             Outcome::Repeated(row) => Lost::Repeated(row),
@@ -128,6 +129,7 @@ where
 
 /// The attempts at one decision: how many were lost, and for how long it may go on.
 pub(super) struct Attempts {
+    turns: Turns,
     what: &'static str,
     until: Instant,
     lost: u32,
@@ -136,8 +138,8 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// No attempt yet at a decision about `what`.
-    pub(super) fn at(what: &'static str) -> Attempts {
-        Attempts { what, until: Instant::now() + BUDGET, lost: 0, turn: None }
+    pub(super) fn at(ops: &Operations, what: &'static str) -> Attempts {
+        Attempts { turns: ops.turns().clone(), what, until: Instant::now() + BUDGET, lost: 0, turn: None }
     }
 
     /// An attempt was lost: waits for a turn at the row that was in the way. Whether time passed, in which the row may
@@ -155,7 +157,7 @@ impl Attempts {
         if self.turn.as_ref().map(Turn::row) != row.as_deref() {
             // One turn at a time, so that nobody waits in a circle.
             self.turn = None;
-            if let Some(mut next) = row.and_then(Turn::at) {
+            if let Some(mut next) = row.and_then(|row| self.turns.at(row)) {
                 waited = next.come(self.until).await;
                 self.turn = Some(next);
             }

@@ -1,7 +1,7 @@
 //! What a change of a deployment says about its parameters, checked against the deployment as it is.
 
 use mintaka_core::records::{Deployment, deployment};
-use mintaka_core::{Change, Error, Json, Store};
+use mintaka_core::{Change, Error, Json, Reader};
 use serde_json::Value;
 
 use super::deployment_run::NO_SCHEMA;
@@ -25,9 +25,9 @@ impl ParametersEdit {
     ///
     /// # Errors
     /// What the store answers.
-    pub(super) async fn variables(&self, store: &Store) -> Result<Variables, Error> {
+    pub(super) async fn variables(&self, reader: &Reader) -> Result<Variables, Error> {
         match &self.given {
-            Some(given) => variables_for(store, given).await,
+            Some(given) => variables_for(reader, given).await,
             None => Ok(Variables::new()),
         }
     }

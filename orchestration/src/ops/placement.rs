@@ -1,7 +1,7 @@
 //! Where the runs of a deployment wait: pools and queues by their names, and job variables that fit a pool.
 
 use mintaka_core::records::{WorkPool, WorkQueue, deployment};
-use mintaka_core::{Batch, Change, Key, Store, Versioned};
+use mintaka_core::{Batch, Change, Key, Reader, Versioned};
 use serde_json::Value;
 
 use super::deployment_run::known_blocks;
@@ -9,6 +9,7 @@ use super::work_pools::{DEFAULT_AGENT_POOL, default_agent_pool, pool_named};
 use super::work_queues::find_or_create_queue;
 use crate::caller::ClientLine;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::parameters::{Invalid, JobVariables, Required};
 
 /// Where the runs of a deployment shall wait, as a request names it.
@@ -28,15 +29,15 @@ impl Placement {
     ///
     /// # Errors
     /// [`OpError::NotFound`] for an unknown pool, or for a block that its template names; [`OpError::Invalid`]
-    pub(super) async fn checked(&self, store: &Store, batch: Batch) -> Result<Batch, OpError> {
+    pub(super) async fn checked(&self, reader: &Reader, batch: Batch) -> Result<Batch, OpError> {
         let Some(name) = self.pool.as_deref().filter(|name| *name != DEFAULT_AGENT_POOL) else { return Ok(batch) };
-        let pool = pool(store, name).await?;
+        let pool = pool(reader, name).await?;
         let Some(sent) = self.job_variables.as_ref().filter(|sent| sent.as_object().is_some_and(|all| !all.is_empty()))
         else {
             return Ok(batch);
         };
         let Some(variables) = JobVariables::of(&pool.base_job_template.value()) else { return Ok(batch) };
-        known_blocks(store, &variables).await?;
+        known_blocks(reader, &variables).await?;
         variables.check(&[sent], Required::Ignored).map_err(|invalid| match invalid {
             Invalid::Values(why) => OpError::Invalid(format!("Error creating deployment: {why}")),
             other => OpError::Invalid(other.to_string()),
@@ -48,9 +49,9 @@ impl Placement {
     ///
     /// # Errors
     /// [`OpError::NotFound`] for an unknown pool, [`OpError::Conflict`]
-    pub(super) async fn checked_alone(&self, store: &Store, batch: Batch) -> Result<Batch, OpError> {
+    pub(super) async fn checked_alone(&self, reader: &Reader, batch: Batch) -> Result<Batch, OpError> {
         let Some(name) = &self.pool else { return Ok(batch) };
-        let pool = pool(store, name).await?;
+        let pool = pool(reader, name).await?;
         let (Some(sent), Some(variables)) = (&self.job_variables, JobVariables::of(&pool.base_job_template.value()))
         else {
             return Ok(batch);
@@ -67,12 +68,12 @@ impl Placement {
     /// [`OpError::NotFound`] for an unknown pool.
     pub(super) async fn placed(
         &self,
-        store: &Store,
+        ops: &Operations,
         batch: Batch,
         change: Change,
         line: ClientLine,
     ) -> Result<(Batch, Change), OpError> {
-        let Some(found) = resolve_queue(store, self.pool.as_deref(), self.queue.as_deref(), line).await? else {
+        let Some(found) = resolve_queue(ops, self.pool.as_deref(), self.queue.as_deref(), line).await? else {
             return Ok((batch, change));
         };
         let change = change
@@ -82,15 +83,15 @@ impl Placement {
     }
 }
 
-async fn pool(store: &Store, name: &str) -> Result<Versioned<WorkPool>, OpError> {
-    let found = pool_named(store, name).await?;
+async fn pool(reader: &Reader, name: &str) -> Result<Versioned<WorkPool>, OpError> {
+    let found = pool_named(reader, name).await?;
     found.ok_or_else(|| OpError::NotFound(format!("Work pool \"{name}\" not found.")))
 }
 
 /// The queue that a request names. Queues are made when they are missing, pools are not: a name without a pool is a queue
 /// of the default agent pool. (wire: pool and queue resolution)
 async fn resolve_queue(
-    store: &Store,
+    ops: &Operations,
     pool_name: Option<&str>,
     queue: Option<&str>,
     line: ClientLine,
@@ -98,12 +99,12 @@ async fn resolve_queue(
     let by_name_alone = pool_name.is_none();
     let pool = match (pool_name, queue) {
         (None, None) => return Ok(None),
-        (Some(name), _) => pool(store, name).await?.record,
-        (None, Some(_)) => default_agent_pool(store, line).await?.0,
+        (Some(name), _) => pool(ops, name).await?.record,
+        (None, Some(_)) => default_agent_pool(ops, line).await?.0,
     };
     match queue {
         // wire: a queue that is made by its name alone takes priority 1; the pool's others give way.
-        Some(name) => find_or_create_queue(store, &pool, name, by_name_alone.then_some(1), line).await.map(Some),
-        None => Ok(store.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
+        Some(name) => find_or_create_queue(ops, &pool, name, by_name_alone.then_some(1), line).await.map(Some),
+        None => Ok(ops.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
     }
 }

@@ -10,7 +10,7 @@ use mintaka_core::records::{
     Deployment, DeploymentSchedule, FlowRun, FlowRunState, StateType, deployment_schedule, flow_run, flow_run_state,
 };
 use mintaka_core::{
-    Batch, Cmp, Conflict, Direction, Error, Filter, Json, Key, Outcome, Query, Record, Store, Tags, Time, Versioned,
+    Batch, Cmp, Conflict, Direction, Error, Filter, Json, Key, Outcome, Query, Reader, Record, Tags, Time, Versioned,
 };
 use mintaka_schedule::{Schedule, date_text};
 use serde_json::{Map, Value, json};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::names::random_name;
+use crate::operations::Operations;
 use crate::ops::optimistic::{Attempts, Decision, Lost, optimistic};
 use crate::ops::sweep;
 use crate::run_policy::FlowRunPolicy;
@@ -65,20 +66,20 @@ impl Window {
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] if the deployment is edited faster than it can be scheduled.
 pub async fn schedule_deployment_runs(
-    store: &Store,
+    ops: &Operations,
     deployment_id: Uuid,
     window: Window,
     now: Time,
 ) -> Result<usize, Error> {
     let mut made = 0;
-    let mut attempts = Attempts::at("the deployment");
+    let mut attempts = Attempts::at(ops, "the deployment");
     loop {
-        let Some(deployment) = store.get::<Deployment>(deployment_id).await? else { return Ok(made) };
+        let Some(deployment) = ops.get::<Deployment>(deployment_id).await? else { return Ok(made) };
         let active = Filter::eq(deployment_schedule::deployment_id, deployment_id)
             .and(Filter::eq(deployment_schedule::active, true));
         let mut edited = None;
-        for schedule in store.all::<DeploymentSchedule>(active).await? {
-            let round = schedule_runs_of(store, &deployment, &schedule, window, now).await?;
+        for schedule in ops.all::<DeploymentSchedule>(active).await? {
+            let round = schedule_runs_of(ops, &deployment, &schedule, window, now).await?;
             made += round.made;
             edited = edited.or(round.edited);
         }
@@ -96,7 +97,7 @@ struct Round {
 }
 
 async fn schedule_runs_of(
-    store: &Store,
+    ops: &Operations,
     deployment: &Versioned<Deployment>,
     schedule: &Versioned<DeploymentSchedule>,
     window: Window,
@@ -109,20 +110,20 @@ async fn schedule_runs_of(
             return Ok(Round { made: 0, edited: None });
         }
     };
-    let runs = runs_of(store, deployment, schedule, &read, window.dates(&read), now);
+    let runs = runs_of(ops, deployment, schedule, &read, window.dates(&read), now);
     let keys =
         runs.iter().map(|run| Key::Unique(vec![run.flow_id.into(), run.idempotency_key.clone().into()])).collect();
-    let known = store.backend().get(FlowRun::TABLE, keys).await?;
+    let known = ops.find_all::<FlowRun>(keys).await?;
 
     let mut commits = JoinSet::new();
     for (mut run, known) in runs.into_iter().zip(known) {
         if known.is_some() {
             continue;
         }
-        let state = first_state(store, &mut run, now);
+        let state = first_state(ops, &mut run, now);
         let batch = Batch::new().once(run).version(deployment).version(schedule).insert(state);
-        let store = store.clone();
-        commits.spawn(async move { store.commit(batch).await });
+        let ops = ops.clone();
+        commits.spawn(async move { ops.commit(batch).await });
     }
     let mut round = Round { made: 0, edited: None };
     while let Some(outcome) = commits.join_next().await {
@@ -137,7 +138,7 @@ async fn schedule_runs_of(
 
 /// The runs of some dates, without their first state. (wire: the scheduler's "Run fields")
 fn runs_of(
-    store: &Store,
+    reader: &Reader,
     deployment: &Deployment,
     schedule: &DeploymentSchedule,
     read: &Schedule,
@@ -158,7 +159,7 @@ fn runs_of(
     }));
     let policy = Json::of(&FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() });
     let run = |(date, text): (Time, String)| FlowRun {
-        id: store.new_id(),
+        id: reader.new_id(),
         created: now,
         updated: now,
         name: random_name(),
@@ -187,11 +188,11 @@ fn runs_of(
 }
 
 /// The state that a scheduled run begins with; the run refers to it afterwards.
-fn first_state(store: &Store, run: &mut FlowRun, now: Time) -> FlowRunState {
+fn first_state(reader: &Reader, run: &mut FlowRun, now: Time) -> FlowRunState {
     let mut state = Proposed::new(StateType::Scheduled).saying("Flow run scheduled");
     state.details.scheduled_time = run.expected_start_time;
     state.details.flow_run_id = Some(run.id);
-    let state = state.into_state(store.new_id(), now);
+    let state = state.into_state(reader.new_id(), now);
     run.state_id = Some(state.id);
     state.into_flow_run_state(run.id, now)
 }
@@ -240,21 +241,21 @@ fn taken_back(deployment_id: Uuid, cause: Cause, now: Time) -> Filter {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_scheduled_runs(store: &Store, deployment_id: Uuid, cause: Cause) -> Result<usize, Error> {
+pub async fn delete_scheduled_runs(ops: &Operations, deployment_id: Uuid, cause: Cause) -> Result<usize, Error> {
     let mut query = Query::of(FlowRun::TABLE)
-        .filter(taken_back(deployment_id, cause, store.now()))
+        .filter(taken_back(deployment_id, cause, ops.now()))
         .order(flow_run::next_scheduled_start_time, Direction::Asc)
         .limit(PAGE);
     let mut deleted = 0;
     loop {
-        let runs = store.select::<FlowRun>(query.clone()).await?;
+        let runs = ops.select::<FlowRun>(query.clone()).await?;
         let Some(last) = runs.last() else { return Ok(deleted) };
         query.after = Some(vec![last.next_scheduled_start_time.into(), last.id.into()]);
         let full = runs.len() as u64 == PAGE;
         let mut commits = JoinSet::new();
         for run in runs {
-            let store = store.clone();
-            commits.spawn(async move { delete_scheduled_run(&store, run).await });
+            let ops = ops.clone();
+            commits.spawn(async move { delete_scheduled_run(&ops, run).await });
         }
         while let Some(outcome) = commits.join_next().await {
             let gone = outcome.map_err(|_| Error::Indeterminate("deleting was interrupted".into()))??;
@@ -267,17 +268,17 @@ pub async fn delete_scheduled_runs(store: &Store, deployment_id: Uuid, cause: Ca
 }
 
 /// Deletes a run that is still SCHEDULED, then what belongs to it; false if it is not any more.
-async fn delete_scheduled_run(store: &Store, run: Versioned<FlowRun>) -> Result<bool, Error> {
+async fn delete_scheduled_run(ops: &Operations, run: Versioned<FlowRun>) -> Result<bool, Error> {
     let id = run.id;
     let run = &run;
-    let deleted = optimistic(store, "the run", |lost: Option<Lost>| async move {
+    let deleted = optimistic(ops, "the run", |lost: Option<Lost>| async move {
         // That it was marked late, say, does not make it run.
         let still = |now: &Versioned<FlowRun>| now.state_type == Some(StateType::Scheduled) && now.run_count == 0;
         let now = match lost {
             None => Some(run.clone()),
             Some(lost) => match lost.current::<FlowRun>()? {
                 Some(now) => Some(now),
-                None => store.get::<FlowRun>(id).await?,
+                None => ops.get::<FlowRun>(id).await?,
             }
             .filter(still),
         };
@@ -288,6 +289,6 @@ async fn delete_scheduled_run(store: &Store, run: Versioned<FlowRun>) -> Result<
     if !deleted {
         return Ok(false);
     }
-    sweep::<FlowRunState>(store, Filter::eq(flow_run_state::flow_run_id, id)).await?;
+    sweep::<FlowRunState>(ops, Filter::eq(flow_run_state::flow_run_id, id)).await?;
     Ok(true)
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use mintaka_core::records::{Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus};
-use mintaka_core::{Error, Store, Time};
+use mintaka_core::{Error, Reader, Time};
 use uuid::Uuid;
 
 use crate::ops::event_labels::{POOL_TYPE, of_deployment, related_pool};
@@ -40,12 +40,17 @@ pub fn pool_status(pool: &WorkPool, status: WorkStatus, now: Time) -> NewEvent {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn queue_status(store: &Store, queue: &WorkQueue, status: WorkStatus, now: Time) -> Result<NewEvent, Error> {
+pub async fn queue_status(
+    reader: &Reader,
+    queue: &WorkQueue,
+    status: WorkStatus,
+    now: Time,
+) -> Result<NewEvent, Error> {
     let resource = Labels::resource(format!("prefect.work-queue.{}", queue.id))
         .with(RESOURCE_NAME, &*queue.name)
         .with(RESOURCE_ROLE, "work-queue");
     let mut event = NewEvent::new(Uuid::now_v7(), now, format!("prefect.work-queue.{}", spelt(status)), resource);
-    event.related.extend(store.get::<WorkPool>(queue.work_pool_id).await?.map(|pool| related_pool(&pool)));
+    event.related.extend(reader.get::<WorkPool>(queue.work_pool_id).await?.map(|pool| related_pool(&pool)));
     Ok(event)
 }
 
@@ -54,7 +59,7 @@ pub async fn queue_status(store: &Store, queue: &WorkQueue, status: WorkStatus, 
 /// # Errors
 /// What the store answers.
 pub async fn deployment_status(
-    store: &Store,
+    reader: &Reader,
     deployment: &Deployment,
     status: PollStatus,
     now: Time,
@@ -66,6 +71,6 @@ pub async fn deployment_status(
         PollStatus::NotReady => "prefect.deployment.not-ready",
     };
     let mut event = NewEvent::new(Uuid::now_v7(), now, name, resource);
-    event.related = of_deployment(store, deployment).await?;
+    event.related = of_deployment(reader, deployment).await?;
     Ok(event)
 }

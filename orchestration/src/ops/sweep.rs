@@ -1,6 +1,7 @@
 //! Deletes all rows that a filter meets, in batches: children after their parent is gone.
 
-use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Store, Versioned};
+use crate::operations::Operations;
+use mintaka_core::{Batch, Error, Filter, Key, Op, Query, Record, Versioned};
 
 /// Rows of one batch.
 pub(super) const PAGE: u64 = 200;
@@ -9,10 +10,10 @@ pub(super) const PAGE: u64 = 200;
 ///
 /// # Errors
 /// What the store answers.
-pub async fn sweep<R: Record>(store: &Store, filter: Filter) -> Result<u64, Error> {
+pub async fn sweep<R: Record>(ops: &Operations, filter: Filter) -> Result<u64, Error> {
     let mut deleted = 0;
     loop {
-        let gone = delete_page::<R>(store, filter.clone()).await?.len() as u64;
+        let gone = delete_page::<R>(ops, filter.clone()).await?.len() as u64;
         deleted += gone;
         if gone < PAGE {
             return Ok(deleted);
@@ -21,13 +22,13 @@ pub async fn sweep<R: Record>(store: &Store, filter: Filter) -> Result<u64, Erro
 }
 
 /// Deletes the first rows that the filter meets, and answers them; none if it meets none.
-pub(super) async fn delete_page<R: Record>(store: &Store, filter: Filter) -> Result<Vec<Versioned<R>>, Error> {
+pub(super) async fn delete_page<R: Record>(ops: &Operations, filter: Filter) -> Result<Vec<Versioned<R>>, Error> {
     let table = R::TABLE;
-    let rows = store.select::<R>(Query::of(table).filter(filter).limit(PAGE)).await?;
+    let rows = ops.select::<R>(Query::of(table).filter(filter).limit(PAGE)).await?;
     if !rows.is_empty() {
         let mut batch = Batch::new();
         batch.ops = rows.iter().map(|row| Op::Delete { table, key: Key::Primary(row.record.key()) }).collect();
-        store.commit(batch).await?;
+        ops.commit(batch).await?;
     }
     Ok(rows)
 }

@@ -3,10 +3,11 @@
 //! Clients say so with every state. But early ones count the last attempt only, so the server sums the states that it knows.
 
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run, task_run_state};
-use mintaka_core::{Batch, Change, Error, Filter, Key, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Key, Reader, Versioned};
 
 use super::optimistic::{Decision, Lost, optimistic};
 use super::task_run_events::TaskRunEvent;
+use crate::operations::Operations;
 
 /// Differences below this, in seconds, come from how clients round.
 const ROUNDING: f64 = 1e-5;
@@ -19,13 +20,13 @@ const ROUNDING: f64 = 1e-5;
 ///
 /// # Errors
 /// What the store answers. It may be called again.
-pub async fn sum_run_time(store: &Store, event: &TaskRunEvent, was_newest: bool) -> Result<(), Error> {
+pub async fn sum_run_time(ops: &Operations, event: &TaskRunEvent, was_newest: bool) -> Result<(), Error> {
     if was_newest && event.run.run_count <= 1 {
         return Ok(());
     }
-    optimistic(store, "the task run", |_: Option<Lost>| async move {
-        let Some(run) = found(store, &event.run).await? else { return Ok(Decision::Answer(())) };
-        let (attempts, seconds) = attempts(store, &run).await?;
+    optimistic(ops, "the task run", |_: Option<Lost>| async move {
+        let Some(run) = found(ops, &event.run).await? else { return Ok(Decision::Answer(())) };
+        let (attempts, seconds) = attempts(ops, &run).await?;
         let is_whole = attempts >= run.run_count;
         let total = if is_whole { seconds } else { seconds.max(run.total_run_time) };
         if run.run_count <= 1 || (total - run.total_run_time).abs() < ROUNDING {
@@ -38,19 +39,19 @@ pub async fn sum_run_time(store: &Store, event: &TaskRunEvent, was_newest: bool)
 }
 
 /// The stored row of a task run that an event describes: by its natural key, under which it may have another id.
-async fn found(store: &Store, run: &TaskRun) -> Result<Option<Versioned<TaskRun>>, Error> {
+async fn found(reader: &Reader, run: &TaskRun) -> Result<Option<Versioned<TaskRun>>, Error> {
     match run.flow_run_id {
         Some(flow_run_id) => {
             let key = [flow_run_id.into(), run.task_key.as_str().into(), run.dynamic_key.as_str().into()];
-            store.find::<TaskRun>(Key::Unique(key.into())).await
+            reader.find::<TaskRun>(Key::Unique(key.into())).await
         }
-        None => store.get::<TaskRun>(run.id).await,
+        None => reader.get::<TaskRun>(run.id).await,
     }
 }
 
 /// How many RUNNING states are recorded, and the seconds from each of them to the state after it.
-async fn attempts(store: &Store, run: &TaskRun) -> Result<(i64, f64), Error> {
-    let mut states = store.all::<TaskRunState>(Filter::eq(task_run_state::task_run_id, run.id)).await?;
+async fn attempts(reader: &Reader, run: &TaskRun) -> Result<(i64, f64), Error> {
+    let mut states = reader.all::<TaskRunState>(Filter::eq(task_run_state::task_run_id, run.id)).await?;
     states.sort_by_key(|state| state.timestamp);
     let is_running = |state: &Versioned<TaskRunState>| state.r#type == StateType::Running;
     let count = states.iter().filter(|state| is_running(state)).count() as i64;

@@ -3,7 +3,7 @@
 //! The batch is guarded by the versions of every row that a rule looked at. Whoever loses a race judges again.
 
 use mintaka_core::records::{Artifact, FlowRun, FlowRunState, TaskRun, TaskRunState};
-use mintaka_core::{Change, Col, Error, Json, Record, Store, Time};
+use mintaka_core::{Change, Col, Error, Json, Reader, Record, Time};
 use uuid::Uuid;
 
 use crate::error::OpError;
@@ -33,23 +33,23 @@ impl Transitioned {
 }
 
 /// Time and chance for one judgement.
-pub(super) fn moment(store: &Store) -> Moment {
-    Moment { now: store.now(), state_id: store.new_id(), pause_key: Uuid::new_v4(), uniform: rand::random::<f64>() }
+pub(super) fn moment(reader: &Reader) -> Moment {
+    Moment { now: reader.now(), state_id: reader.new_id(), pause_key: Uuid::new_v4(), uniform: rand::random::<f64>() }
 }
 
 /// The state that a flow run is in.
-pub(super) async fn state_of_flow_run(store: &Store, run: &FlowRun) -> Result<Option<State>, Error> {
+pub(super) async fn state_of_flow_run(reader: &Reader, run: &FlowRun) -> Result<Option<State>, Error> {
     let Some(id) = run.state_id else { return Ok(None) };
-    match store.get::<FlowRunState>(id).await? {
+    match reader.get::<FlowRunState>(id).await? {
         Some(row) => State::try_from(row.record).map(Some),
         None => Ok(remembered(run)),
     }
 }
 
 /// The state that a task run is in.
-pub(super) async fn state_of_task_run(store: &Store, run: &TaskRun) -> Result<Option<State>, Error> {
+pub(super) async fn state_of_task_run(reader: &Reader, run: &TaskRun) -> Result<Option<State>, Error> {
     let Some(id) = run.state_id else { return Ok(None) };
-    match store.get::<TaskRunState>(id).await? {
+    match reader.get::<TaskRunState>(id).await? {
         Some(row) => State::try_from(row.record).map(Some),
         None => Ok(remembered(run)),
     }

@@ -3,13 +3,14 @@
 use mintaka_core::records::{
     FlowRun, StateType, TaskRun, TaskRunState, TaskRunStateCache, task_run, task_run_state_cache,
 };
-use mintaka_core::{Batch, Cmp, Direction, Error, Filter, Key, Query, Store, Time, Versioned};
+use mintaka_core::{Batch, Cmp, Direction, Error, Filter, Key, Query, Reader, Time, Versioned};
 use uuid::Uuid;
 
 use super::optimistic::{Decision, Lost, optimistic};
 use super::transition::{Transitioned, difference, moment, result_artifact, state_of_flow_run, state_of_task_run};
 use crate::caller::Caller;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::rules::{Case, Effect, Need, TaskAround, TaskPolicy, Verdict, judge, needs};
 use crate::state::{Proposed, State};
 
@@ -19,17 +20,17 @@ use crate::state::{Proposed, State};
 /// [`OpError::NotFound`] if there is no such run, or the flow run that the rules look at is gone; [`OpError::Storage`],
 /// with [`Unavailable`](mintaka_core::Error::Unavailable) when the run is too busy.
 pub async fn set_task_run_state(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     want: Proposed,
     force: bool,
     by: &Caller,
 ) -> Result<Transitioned, OpError> {
     let want = &want;
-    optimistic(store, "the run", |lost| async move {
+    optimistic(ops, "the run", |lost| async move {
         let unknown = || OpError::NotFound(format!("Task run with id {id} not found"));
-        let seen = task_run_as_it_is(store, id, lost).await?.ok_or_else(unknown)?;
-        decide(store, seen, want.clone(), force, by).await
+        let seen = task_run_as_it_is(ops, id, lost).await?.ok_or_else(unknown)?;
+        decide(ops, seen, want.clone(), force, by).await
     })
     .await
 }
@@ -40,40 +41,40 @@ pub async fn set_task_run_state(
 /// # Errors
 /// As [`set_task_run_state`].
 pub async fn propose_task_run_state(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     force: bool,
     by: &Caller,
     propose: impl Fn(&TaskRun) -> Option<Proposed> + Sync,
 ) -> Result<Option<Transitioned>, OpError> {
     let propose = &propose;
-    optimistic(store, "the run", |lost| async move {
-        let Some(seen) = task_run_as_it_is(store, id, lost).await? else { return Ok(Decision::Answer(None)) };
+    optimistic(ops, "the run", |lost| async move {
+        let Some(seen) = task_run_as_it_is(ops, id, lost).await? else { return Ok(Decision::Answer(None)) };
         let Some(want) = propose(&seen) else { return Ok(Decision::Answer(None)) };
-        Ok(decide(store, seen, want, force, by).await?.map(Some))
+        Ok(decide(ops, seen, want, force, by).await?.map(Some))
     })
     .await
 }
 
 /// A task run, as a lost attempt found it or read anew.
-async fn task_run_as_it_is(store: &Store, id: Uuid, lost: Option<Lost>) -> Result<Option<Versioned<TaskRun>>, Error> {
+async fn task_run_as_it_is(reader: &Reader, id: Uuid, lost: Option<Lost>) -> Result<Option<Versioned<TaskRun>>, Error> {
     match lost.map(Lost::current::<TaskRun>).transpose()?.flatten().filter(|run| run.id == id) {
         Some(seen) => Ok(Some(seen)),
-        None => store.get::<TaskRun>(id).await,
+        None => reader.get::<TaskRun>(id).await,
     }
 }
 
 async fn decide(
-    store: &Store,
+    reader: &Reader,
     seen: Versioned<TaskRun>,
     want: Proposed,
     force: bool,
     by: &Caller,
 ) -> Result<Decision<Transitioned>, OpError> {
-    let initial = state_of_task_run(store, &seen).await?;
-    let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, force, by).await?;
-    let batch = judged.write(store, Batch::new());
-    let (answer, batch) = judged.update(seen, initial, batch, store.now());
+    let initial = state_of_task_run(reader, &seen).await?;
+    let mut judged = judge_task_run(reader, &seen.record, initial.as_ref(), want, force, by).await?;
+    let batch = judged.write(reader, Batch::new());
+    let (answer, batch) = judged.update(seen, initial, batch, reader.now());
     Ok(Decision::unless_empty(batch, answer))
 }
 
@@ -85,7 +86,7 @@ pub(super) struct Judged {
 
 /// Reads what the rules need, and judges.
 pub(super) async fn judge_task_run(
-    store: &Store,
+    reader: &Reader,
     run: &TaskRun,
     initial: Option<&State>,
     want: Proposed,
@@ -93,7 +94,7 @@ pub(super) async fn judge_task_run(
     by: &Caller,
 ) -> Result<Judged, OpError> {
     let rules = TaskPolicy::choose(by.line, force, run, &want).rules(by.line);
-    let moment = moment(store);
+    let moment = moment(reader);
     let mut around = TaskAround::default();
     for need in needs(rules, initial.map(|s| s.r#type), want.r#type) {
         match need {
@@ -101,18 +102,18 @@ pub(super) async fn judge_task_run(
             Need::Deployment => {}
             Need::FlowRun => {
                 let Some(id) = run.flow_run_id else { continue };
-                around.flow_run = store.get::<FlowRun>(id).await?;
+                around.flow_run = reader.get::<FlowRun>(id).await?;
                 if let Some(flow_run) = &around.flow_run
                     && flow_run.state_type == Some(StateType::Paused)
                 {
-                    around.flow_run_state = state_of_flow_run(store, flow_run).await?;
+                    around.flow_run_state = state_of_flow_run(reader, flow_run).await?;
                 }
             }
             Need::Cached => {
                 if let Some(key) = want.details.cache_key.as_ref().filter(|key| !key.is_empty())
                     && want.details.refresh_cache != Some(true)
                 {
-                    around.cached = cached(store, key, moment.now).await?;
+                    around.cached = cached(reader, key, moment.now).await?;
                 }
             }
         }
@@ -124,22 +125,22 @@ pub(super) async fn judge_task_run(
 impl Judged {
     /// Adds to a batch all that the transition writes, but for the row of the run itself; and the guards of what the
     /// rules looked at.
-    pub(super) fn write(&mut self, store: &Store, mut batch: Batch) -> Batch {
+    pub(super) fn write(&mut self, reader: &Reader, mut batch: Batch) -> Batch {
         let Judged { verdict, around } = self;
-        let now = store.now();
+        let now = reader.now();
         let run = &verdict.run;
         let Some(state) = &mut verdict.state else { return batch };
         if let Some(flow_run) = &around.flow_run {
             batch = batch.version(flow_run);
         }
-        if let Some(artifact) = result_artifact(state, run.flow_run_id, Some(run.id), store.new_id(), now) {
+        if let Some(artifact) = result_artifact(state, run.flow_run_id, Some(run.id), reader.new_id(), now) {
             batch = batch.insert(artifact);
         }
         batch = batch.insert(state.clone().into_task_run_state(run.id, now));
         for effect in &verdict.effects {
             if let Effect::Cache { key, expiration } = effect {
                 batch = batch.insert(TaskRunStateCache {
-                    id: store.new_id(),
+                    id: reader.new_id(),
                     created: now,
                     updated: now,
                     cache_key: key.clone(),
@@ -172,22 +173,22 @@ impl Judged {
 
 /// Adds to a batch a forced transition of a task run, and what `also` changes of it.
 pub(super) async fn force_task_run(
-    store: &Store,
+    reader: &Reader,
     batch: Batch,
     seen: Versioned<TaskRun>,
     want: Proposed,
     by: &Caller,
     also: impl FnOnce(&mut TaskRun),
 ) -> Result<Batch, OpError> {
-    let initial = state_of_task_run(store, &seen).await?;
-    let mut judged = judge_task_run(store, &seen.record, initial.as_ref(), want, true, by).await?;
+    let initial = state_of_task_run(reader, &seen).await?;
+    let mut judged = judge_task_run(reader, &seen.record, initial.as_ref(), want, true, by).await?;
     also(&mut judged.verdict.run);
-    let batch = judged.write(store, batch);
-    Ok(judged.update(seen, initial, batch, store.now()).1)
+    let batch = judged.write(reader, batch);
+    Ok(judged.update(seen, initial, batch, reader.now()).1)
 }
 
 /// The newest state that is cached under a key and has not expired.
-async fn cached(store: &Store, key: &str, now: Time) -> Result<Option<State>, OpError> {
+async fn cached(reader: &Reader, key: &str, now: Time) -> Result<Option<State>, OpError> {
     let fresh = Filter::Or(vec![
         Filter::IsNull(task_run_state_cache::cache_expiration),
         Filter::cmp(task_run_state_cache::cache_expiration, Cmp::Gt, now),
@@ -195,8 +196,8 @@ async fn cached(store: &Store, key: &str, now: Time) -> Result<Option<State>, Op
     let query = Query::of(&task_run_state_cache::TABLE)
         .filter(Filter::eq(task_run_state_cache::cache_key, key).and(fresh))
         .order(task_run_state_cache::created, Direction::Desc);
-    let Some(entry) = store.first::<TaskRunStateCache>(query).await? else { return Ok(None) };
-    match store.get::<TaskRunState>(entry.task_run_state_id).await? {
+    let Some(entry) = reader.first::<TaskRunStateCache>(query).await? else { return Ok(None) };
+    match reader.get::<TaskRunState>(entry.task_run_state_id).await? {
         Some(row) => Ok(Some(State::try_from(row.record)?)),
         None => Ok(None),
     }

@@ -4,7 +4,7 @@
 //! processes and those that never lost.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mintaka_core::Conflict;
 use tokio::sync::OwnedMutexGuard;
@@ -15,11 +15,13 @@ const MOST_ROWS: usize = 1024;
 
 type Rows = HashMap<String, Arc<tokio::sync::Mutex<()>>>;
 
-/// The rows that somebody writes or waits for.
-static ROWS: LazyLock<Mutex<Rows>> = LazyLock::new(Mutex::default);
+/// The rows that somebody writes or waits for. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Turns(Arc<Mutex<Rows>>);
 
 /// The turn at a row, or a place among those who wait for it. The next one's turn begins when it is dropped.
 pub(super) struct Turn {
+    turns: Turns,
     row: String,
     place: Arc<tokio::sync::Mutex<()>>,
     held: Option<OwnedMutexGuard<()>>,
@@ -32,17 +34,19 @@ pub(super) fn row_in_the_way(conflict: &Conflict) -> Option<String> {
     Some(format!("{} {key:?}", conflict.table.name))
 }
 
-impl Turn {
+impl Turns {
     /// Takes a place at a row; `None` if too many rows are waited for.
-    pub(super) fn at(row: String) -> Option<Turn> {
-        let mut rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn at(&self, row: String) -> Option<Turn> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rows.len() >= MOST_ROWS && !rows.contains_key(&row) {
             return None;
         }
         let place = rows.entry(row.clone()).or_default().clone();
-        Some(Turn { row, place, held: None })
+        Some(Turn { turns: self.clone(), row, place, held: None })
     }
+}
 
+impl Turn {
     /// The row's name.
     pub(super) fn row(&self) -> &str {
         &self.row
@@ -62,7 +66,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.held = None;
-        let mut rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The map's and this one: nobody else waits.
         if Arc::strong_count(&self.place) == 2 {
             rows.remove(&self.row);
@@ -81,24 +85,25 @@ mod tests {
 
     #[tokio::test]
     async fn the_second_waits_for_the_first_and_nothing_is_left_behind() {
-        let row = || "test the second waits".to_owned();
-        let mut first = Turn::at(row()).unwrap();
+        let turns = Turns::default();
+        let mut first = turns.at("row".into()).unwrap();
         assert!(!first.come(soon()).await, "a free row is waited for");
-        let mut second = Turn::at(row()).unwrap();
+        let mut second = turns.at("row".into()).unwrap();
         let waiting = tokio::spawn(async move { (second.come(soon()).await, second) });
+        tokio::task::yield_now().await;
         drop(first);
         let (waited, second) = waiting.await.unwrap();
-        assert!(waited || second.held.is_some());
+        assert!(waited && second.held.is_some());
         drop(second);
-        assert!(!ROWS.lock().unwrap().contains_key(&row()));
+        assert!(turns.0.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn who_waits_in_vain_goes_on_without_a_turn() {
-        let row = || "test waits in vain".to_owned();
-        let mut first = Turn::at(row()).unwrap();
+        let turns = Turns::default();
+        let mut first = turns.at("row".into()).unwrap();
         first.come(soon()).await;
-        let mut second = Turn::at(row()).unwrap();
+        let mut second = turns.at("row".into()).unwrap();
         assert!(second.come(Instant::now()).await);
         assert!(second.held.is_none());
     }

@@ -1,12 +1,13 @@
 //! Variables: named values of the workspace.
 
 use mintaka_core::records::{Variable, variable};
-use mintaka_core::{Batch, Change, Error, Json, Key, Outcome, Store, Tags};
+use mintaka_core::{Batch, Change, Error, Json, Key, Outcome, Reader, Tags};
 
 use super::Edited;
 use super::edit::{delete_telling, edit_telling};
 use super::events::NewEvent;
 use super::lifecycle_events::{Happened, changed, lifecycle};
+use crate::operations::Operations;
 
 /// How a variable is found.
 #[derive(Clone, Debug)]
@@ -30,11 +31,16 @@ impl From<VariableKey> for Key {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn create_variable(store: &Store, name: String, value: Json, tags: Tags) -> Result<Option<Variable>, Error> {
-    let now = store.now();
-    let row = Variable { id: store.new_id(), created: now, updated: now, name, value, tags };
-    let event = event(store, Happened::Created, &row);
-    match store.commit(event.add_to(Batch::new().insert(row.clone()), event.occurred)).await? {
+pub async fn create_variable(
+    ops: &Operations,
+    name: String,
+    value: Json,
+    tags: Tags,
+) -> Result<Option<Variable>, Error> {
+    let now = ops.now();
+    let row = Variable { id: ops.new_id(), created: now, updated: now, name, value, tags };
+    let event = event(ops, Happened::Created, &row);
+    match ops.commit(event.add_to(Batch::new().insert(row.clone()), event.occurred)).await? {
         Outcome::Conflict(_) => Ok(None),
         _ => Ok(Some(row)),
     }
@@ -55,9 +61,13 @@ pub struct VariableEdit {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn update_variable(store: &Store, key: VariableKey, edit: &VariableEdit) -> Result<Edited<Variable>, Error> {
-    edit_telling::<Variable, Error>(store, key.into(), |seen| {
-        let mut change = Change::default().set(variable::updated, store.now());
+pub async fn update_variable(
+    ops: &Operations,
+    key: VariableKey,
+    edit: &VariableEdit,
+) -> Result<Edited<Variable>, Error> {
+    edit_telling::<Variable, Error>(ops, key.into(), |seen| {
+        let mut change = Change::default().set(variable::updated, ops.now());
         if let Some(name) = &edit.name {
             change = change.set(variable::name, name.clone());
         }
@@ -67,7 +77,7 @@ pub async fn update_variable(store: &Store, key: VariableKey, edit: &VariableEdi
         if let Some(tags) = &edit.tags {
             change = change.set(variable::tags, tags.clone());
         }
-        let told = event(store, Happened::Updated, &changed(seen.record.clone(), &change)?);
+        let told = event(ops, Happened::Updated, &changed(seen.record.clone(), &change)?);
         Ok((change, vec![told]))
     })
     .await
@@ -77,14 +87,14 @@ pub async fn update_variable(store: &Store, key: VariableKey, edit: &VariableEdi
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_variable(store: &Store, key: VariableKey) -> Result<bool, Error> {
-    let told = |seen: &mintaka_core::Versioned<Variable>| Ok::<_, Error>(vec![event(store, Happened::Deleted, seen)]);
-    Ok(delete_telling(store, key.into(), told).await?.is_some())
+pub async fn delete_variable(ops: &Operations, key: VariableKey) -> Result<bool, Error> {
+    let told = |seen: &mintaka_core::Versioned<Variable>| Ok::<_, Error>(vec![event(ops, Happened::Deleted, seen)]);
+    Ok(delete_telling(ops, key.into(), told).await?.is_some())
 }
 
 /// What happened to a variable. Both lines have this event.
-fn event(store: &Store, happened: Happened, row: &Variable) -> NewEvent {
-    let mut event = lifecycle(store, "variable", happened, row.id, &row.name);
+fn event(reader: &Reader, happened: Happened, row: &Variable) -> NewEvent {
+    let mut event = lifecycle(reader, "variable", happened, row.id, &row.name);
     event.payload.insert("name".into(), row.name.as_str().into());
     event.payload.insert("value".into(), row.value.value());
     event.payload.insert("tags".into(), row.tags.0.as_slice().into());

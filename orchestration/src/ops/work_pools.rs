@@ -1,7 +1,7 @@
 //! Work pools and their workers.
 
 use mintaka_core::records::{WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus, work_pool, work_queue, worker};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Outcome, Reader, Versioned};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::work_queues::{NewQueue, detach_queue};
 use super::{Edited, edit_telling, sweep};
 use crate::caller::ClientLine;
 use crate::error::OpError;
+use crate::operations::Operations;
 
 /// The pool of queues that were made without one.
 pub const DEFAULT_AGENT_POOL: &str = "default-agent-pool";
@@ -53,8 +54,8 @@ pub fn no_storage() -> Json {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn create_pool(store: &Store, new: NewPool, line: ClientLine) -> Result<Option<WorkPool>, Error> {
-    let (id, queue, now) = (store.new_id(), store.new_id(), store.now());
+pub async fn create_pool(ops: &Operations, new: NewPool, line: ClientLine) -> Result<Option<WorkPool>, Error> {
+    let (id, queue, now) = (ops.new_id(), ops.new_id(), ops.now());
     let status = match (new.r#type.as_str(), new.is_paused) {
         (AGENT_TYPE, _) => None,
         (_, true) => Some(WorkStatus::Paused),
@@ -82,7 +83,7 @@ pub async fn create_pool(store: &Store, new: NewPool, line: ClientLine) -> Resul
         ..NewQueue::default()
     };
     let queue = first.row(queue, id, 1, now);
-    let told = [queue_event(store, Happened::Created, &queue, &pool), pool_event(store, Happened::Created, &pool)];
+    let told = [queue_event(ops, Happened::Created, &queue, &pool), pool_event(ops, Happened::Created, &pool)];
     let mut batch = tell(Batch::new(), line, told);
     if let Some(status) = status {
         let event = pool_status(&pool, status, now);
@@ -90,7 +91,7 @@ pub async fn create_pool(store: &Store, new: NewPool, line: ClientLine) -> Resul
         batch = event.add_to(batch, now);
     }
     let batch = batch.insert(pool.clone()).insert(queue);
-    Ok(match store.commit(batch).await? {
+    Ok(match ops.commit(batch).await? {
         Outcome::Conflict(_) => None,
         _ => Some(pool),
     })
@@ -100,17 +101,17 @@ pub async fn create_pool(store: &Store, new: NewPool, line: ClientLine) -> Resul
 ///
 /// # Errors
 /// What the store answers.
-pub async fn pool_named(store: &Store, name: &str) -> Result<Option<Versioned<WorkPool>>, Error> {
-    store.find(Key::Unique(vec![name.into()])).await
+pub async fn pool_named(reader: &Reader, name: &str) -> Result<Option<Versioned<WorkPool>>, Error> {
+    reader.find(Key::Unique(vec![name.into()])).await
 }
 
 /// The pool of queues without a pool, made when it is first needed, and whether it was made now.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn default_agent_pool(store: &Store, line: ClientLine) -> Result<(WorkPool, bool), OpError> {
+pub async fn default_agent_pool(ops: &Operations, line: ClientLine) -> Result<(WorkPool, bool), OpError> {
     for _ in 0..2 {
-        if let Some(found) = pool_named(store, DEFAULT_AGENT_POOL).await? {
+        if let Some(found) = pool_named(ops, DEFAULT_AGENT_POOL).await? {
             return Ok((found.record, false));
         }
         let new = NewPool {
@@ -122,7 +123,7 @@ pub async fn default_agent_pool(store: &Store, line: ClientLine) -> Result<(Work
             concurrency_limit: None,
             storage_configuration: no_storage(),
         };
-        if let Some(made) = create_pool(store, new, line).await? {
+        if let Some(made) = create_pool(ops, new, line).await? {
             return Ok((made, true));
         }
     }
@@ -148,10 +149,10 @@ pub struct PoolEdit {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit, line: ClientLine) -> Result<bool, Error> {
-    let online = wanted.is_paused == Some(false) && has_online_worker(store, id).await?;
-    let edited = edit_telling::<WorkPool, Error>(store, Key::id(id), |seen| {
-        let now = store.now();
+pub async fn update_pool(ops: &Operations, id: Uuid, wanted: PoolEdit, line: ClientLine) -> Result<bool, Error> {
+    let online = wanted.is_paused == Some(false) && has_online_worker(ops, id).await?;
+    let edited = edit_telling::<WorkPool, Error>(ops, Key::id(id), |seen| {
+        let now = ops.now();
         let mut change = Change::default().set(work_pool::updated, now);
         if let Some(description) = &wanted.description {
             change = change.set(work_pool::description, description.clone());
@@ -167,7 +168,7 @@ pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit, line: Client
         }
         let mut told: Vec<NewEvent> = match line {
             ClientLine::V2 => Vec::new(),
-            ClientLine::V3 => pool_updated(store, seen, &change).into_iter().collect(),
+            ClientLine::V3 => pool_updated(ops, seen, &change).into_iter().collect(),
         };
         if let Some(paused) = wanted.is_paused {
             change = change.set(work_pool::is_paused, paused);
@@ -195,34 +196,34 @@ pub async fn update_pool(store: &Store, id: Uuid, wanted: PoolEdit, line: Client
 ///
 /// # Errors
 /// What the store answers.
-pub async fn has_online_worker(store: &Store, pool: Uuid) -> Result<bool, Error> {
+pub async fn has_online_worker(reader: &Reader, pool: Uuid) -> Result<bool, Error> {
     let of_pool = Filter::eq(worker::work_pool_id, pool);
-    Ok(store.count::<Worker>(of_pool.and(Filter::eq(worker::status, WorkerStatus::Online))).await? > 0)
+    Ok(reader.count::<Worker>(of_pool.and(Filter::eq(worker::status, WorkerStatus::Online))).await? > 0)
 }
 
 /// Deletes a pool with its queues and workers; runs and deployments keep the names as text. False if it was gone.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_pool(store: &Store, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let queues = delete_pool_row(store, id, line).await?;
-    sweep::<Worker>(store, Filter::eq(worker::work_pool_id, id)).await?;
-    sweep::<WorkQueue>(store, Filter::eq(work_queue::work_pool_id, id)).await?;
+pub async fn delete_pool(ops: &Operations, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+    let queues = delete_pool_row(ops, id, line).await?;
+    sweep::<Worker>(ops, Filter::eq(worker::work_pool_id, id)).await?;
+    sweep::<WorkQueue>(ops, Filter::eq(work_queue::work_pool_id, id)).await?;
     let there = queues.is_some();
     for queue in queues.into_iter().flatten() {
-        detach_queue(store, queue).await?;
+        detach_queue(ops, queue).await?;
     }
     Ok(there)
 }
 
 /// Deletes the row of a pool, and tells that it and its queues are gone; the ids of the queues, or `None` if there was
 /// no pool. The pool's version guards them: who adds a queue changes the pool.
-async fn delete_pool_row(store: &Store, id: Uuid, line: ClientLine) -> Result<Option<Vec<Uuid>>, Error> {
-    optimistic(store, "the work pool", |_| async move {
-        let Some(pool) = store.get::<WorkPool>(id).await? else { return Ok(Decision::Answer(None)) };
-        let queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, id)).await?;
-        let told = queues.iter().map(|queue| queue_event(store, Happened::Deleted, queue, &pool));
-        let told = told.chain([pool_event(store, Happened::Deleted, &pool)]);
+async fn delete_pool_row(ops: &Operations, id: Uuid, line: ClientLine) -> Result<Option<Vec<Uuid>>, Error> {
+    optimistic(ops, "the work pool", |_| async move {
+        let Some(pool) = ops.get::<WorkPool>(id).await? else { return Ok(Decision::Answer(None)) };
+        let queues = ops.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, id)).await?;
+        let told = queues.iter().map(|queue| queue_event(ops, Happened::Deleted, queue, &pool));
+        let told = told.chain([pool_event(ops, Happened::Deleted, &pool)]);
         let batch = tell(Batch::new().version(&pool).delete::<WorkPool>(Key::id(id)), line, told);
         Ok(Decision::Commit(batch, Some(queues.iter().map(|queue| queue.id).collect())))
     })
@@ -233,8 +234,8 @@ async fn delete_pool_row(store: &Store, id: Uuid, line: ClientLine) -> Result<Op
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_worker(store: &Store, pool: Uuid, name: &str) -> Result<bool, Error> {
+pub async fn delete_worker(ops: &Operations, pool: Uuid, name: &str) -> Result<bool, Error> {
     let key = Key::Unique(vec![pool.into(), name.into()]);
-    let outcome = store.commit(Batch::new().delete::<Worker>(key)).await?;
+    let outcome = ops.commit(Batch::new().delete::<Worker>(key)).await?;
     Ok(matches!(outcome, Outcome::Committed { ops, .. } if ops.first().is_some_and(|done| done.applied)))
 }

@@ -4,7 +4,7 @@ use mintaka_core::records::{
     Agent, Deployment, FlowRun, WorkPool, WorkQueue, WorkStatus, agent, deployment, flow_run, work_pool, work_queue,
 };
 use mintaka_core::{
-    Batch, Change, Cmp, Col, Condition, Direction, Error, Filter, Json, Key, Query, Record, Store, Time, Value,
+    Batch, Change, Cmp, Col, Condition, Direction, Error, Filter, Json, Key, Query, Reader, Record, Time, Value,
     Versioned,
 };
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::status_events::queue_status;
 use super::sweep;
 use crate::caller::ClientLine;
 use crate::error::OpError;
+use crate::operations::Operations;
 
 /// How long after a poll a queue or a deployment counts as polled, in seconds (wire: status rules).
 pub const POLLED_WITHIN: f64 = 60.0;
@@ -65,8 +66,8 @@ impl NewQueue {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn queues_of(store: &Store, pool: Uuid) -> Result<Vec<Versioned<WorkQueue>>, Error> {
-    let mut queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool)).await?;
+pub async fn queues_of(reader: &Reader, pool: Uuid) -> Result<Vec<Versioned<WorkQueue>>, Error> {
+    let mut queues = reader.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool)).await?;
     queues.sort_by_key(|queue| queue.priority);
     Ok(queues)
 }
@@ -75,8 +76,8 @@ pub async fn queues_of(store: &Store, pool: Uuid) -> Result<Vec<Versioned<WorkQu
 ///
 /// # Errors
 /// What the store answers.
-pub async fn queue_named(store: &Store, pool: Uuid, name: &str) -> Result<Option<Versioned<WorkQueue>>, Error> {
-    store.find(Key::Unique(vec![pool.into(), name.into()])).await
+pub async fn queue_named(reader: &Reader, pool: Uuid, name: &str) -> Result<Option<Versioned<WorkQueue>>, Error> {
+    reader.find(Key::Unique(vec![pool.into(), name.into()])).await
 }
 
 /// A change of the pool that changes nothing but its version: two batches that rank queues of one pool cannot both
@@ -91,13 +92,13 @@ fn serialised(pool: &Versioned<WorkPool>) -> Batch {
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] when the pool's queues change too often.
 pub async fn create_queue(
-    store: &Store,
+    ops: &Operations,
     pool: Uuid,
     new: NewQueue,
     line: ClientLine,
 ) -> Result<Option<WorkQueue>, Error> {
     let new = &new;
-    optimistic(store, "the work pool", |lost: Option<Lost>| async move {
+    optimistic(ops, "the work pool", |lost: Option<Lost>| async move {
         // As it is stored, the name is that of another queue.
         if lost.as_ref().is_some_and(Lost::is_collision) {
             return Ok(Decision::Answer(None));
@@ -105,17 +106,17 @@ pub async fn create_queue(
         let current = lost.map(Lost::current::<WorkPool>).transpose()?.flatten();
         let seen = match current {
             Some(seen) => seen,
-            None => match store.get::<WorkPool>(pool).await? {
+            None => match ops.get::<WorkPool>(pool).await? {
                 Some(seen) => seen,
                 None => return Ok(Decision::Answer(None)),
             },
         };
-        let queues = queues_of(store, pool).await?;
+        let queues = queues_of(ops, pool).await?;
         if queues.iter().any(|queue| queue.name == new.name) {
             return Ok(Decision::Answer(None));
         }
-        let id = store.new_id();
-        let now = store.now();
+        let id = ops.new_id();
+        let now = ops.now();
         let taken: Vec<(Uuid, i64)> = queues.iter().map(|queue| (queue.id, queue.priority)).collect();
         let priority = new.priority.unwrap_or_else(|| first_free(&taken));
         let mut batch = serialised(&seen);
@@ -124,7 +125,7 @@ pub async fn create_queue(
             batch = batch.update::<WorkQueue>(Key::id(other), change);
         }
         let row = new.clone().row(id, pool, priority, now);
-        let batch = tell(batch.insert(row.clone()), line, [queue_event(store, Happened::Created, &row, &seen)]);
+        let batch = tell(batch.insert(row.clone()), line, [queue_event(ops, Happened::Created, &row, &seen)]);
         Ok(Decision::Commit(batch, Some(row)))
     })
     .await
@@ -135,7 +136,7 @@ pub async fn create_queue(
 /// # Errors
 /// [`OpError::NotFound`] if the pool is gone, else what the store answers.
 pub async fn find_or_create_queue(
-    store: &Store,
+    ops: &Operations,
     pool: &WorkPool,
     name: &str,
     priority: Option<i64>,
@@ -143,11 +144,11 @@ pub async fn find_or_create_queue(
 ) -> Result<WorkQueue, OpError> {
     // Twice: somebody else may have made it between the look and the making.
     for _ in 0..2 {
-        if let Some(found) = queue_named(store, pool.id, name).await? {
+        if let Some(found) = queue_named(ops, pool.id, name).await? {
             return Ok(found.record);
         }
         let new = NewQueue { priority, ..NewQueue::named(name) };
-        if let Some(made) = create_queue(store, pool.id, new, line).await? {
+        if let Some(made) = create_queue(ops, pool.id, new, line).await? {
             return Ok(made);
         }
     }
@@ -228,26 +229,26 @@ pub enum QueueEdited {
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] when the pool's queues change too often.
 pub async fn update_queue(
-    store: &Store,
+    ops: &Operations,
     id: Uuid,
     edit: &QueueEdit,
     shift: bool,
     line: ClientLine,
 ) -> Result<QueueEdited, Error> {
-    optimistic(store, "the work queue", |lost: Option<Lost>| async move {
+    optimistic(ops, "the work queue", |lost: Option<Lost>| async move {
         if lost.as_ref().is_some_and(Lost::is_collision) {
             return Ok(Decision::Answer(QueueEdited::Taken));
         }
-        let Some(seen) = store.get::<WorkQueue>(id).await? else { return Ok(Decision::Answer(QueueEdited::Missing)) };
-        let now = store.now();
+        let Some(seen) = ops.get::<WorkQueue>(id).await? else { return Ok(Decision::Answer(QueueEdited::Missing)) };
+        let now = ops.now();
         let mut change = edit.change(&seen, now);
         let mut batch = Batch::new().version(&seen);
         match edit.priority {
             Some(priority) if shift => {
-                let Some(pool) = store.get::<WorkPool>(seen.work_pool_id).await? else {
+                let Some(pool) = ops.get::<WorkPool>(seen.work_pool_id).await? else {
                     return Ok(Decision::Answer(QueueEdited::Missing));
                 };
-                let queues = queues_of(store, seen.work_pool_id).await?;
+                let queues = queues_of(ops, seen.work_pool_id).await?;
                 let others: Vec<(Uuid, i64)> =
                     queues.iter().filter(|queue| queue.id != id).map(|queue| (queue.id, queue.priority)).collect();
                 batch = batch.extend(serialised(&pool));
@@ -263,10 +264,10 @@ pub async fn update_queue(
             Some(priority) => change = change.set(work_queue::priority, priority),
             None => {}
         }
-        batch = tell(batch, line, queue_updated(store, &seen, &change).await?);
+        batch = tell(batch, line, queue_updated(ops, &seen, &change).await?);
         let after = changed(seen.record.clone(), &change)?;
         if after.status != seen.status {
-            batch = queue_status(store, &after, after.status, now).await?.add_to(batch, now);
+            batch = queue_status(ops, &after, after.status, now).await?.add_to(batch, now);
         }
         Ok(Decision::Commit(batch.update::<WorkQueue>(Key::id(id), change), QueueEdited::Done))
     })
@@ -288,23 +289,23 @@ pub enum QueueDeleted {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_queue(store: &Store, id: Uuid, line: ClientLine) -> Result<QueueDeleted, Error> {
-    let deleted = optimistic(store, "the work queue", |_: Option<Lost>| async move {
-        let Some(queue) = store.get::<WorkQueue>(id).await? else {
+pub async fn delete_queue(ops: &Operations, id: Uuid, line: ClientLine) -> Result<QueueDeleted, Error> {
+    let deleted = optimistic(ops, "the work queue", |_: Option<Lost>| async move {
+        let Some(queue) = ops.get::<WorkQueue>(id).await? else {
             return Ok::<_, Error>(Decision::Answer(QueueDeleted::Missing));
         };
         let mut batch = Batch::new().version(&queue).delete::<WorkQueue>(Key::id(id));
-        if let Some(pool) = store.get::<WorkPool>(queue.work_pool_id).await? {
+        if let Some(pool) = ops.get::<WorkPool>(queue.work_pool_id).await? {
             if pool.default_queue_id == id {
                 return Ok(Decision::Answer(QueueDeleted::IsDefault));
             }
-            batch = tell(batch.version(&pool), line, [queue_event(store, Happened::Deleted, &queue, &pool)]);
+            batch = tell(batch.version(&pool), line, [queue_event(ops, Happened::Deleted, &queue, &pool)]);
         }
         Ok(Decision::Commit(batch, QueueDeleted::Done))
     })
     .await?;
     if deleted != QueueDeleted::IsDefault {
-        detach_queue(store, id).await?;
+        detach_queue(ops, id).await?;
     }
     Ok(deleted)
 }
@@ -313,18 +314,18 @@ pub async fn delete_queue(store: &Store, id: Uuid, line: ClientLine) -> Result<Q
 ///
 /// # Errors
 /// What the store answers.
-pub(super) async fn detach_queue(store: &Store, id: Uuid) -> Result<(), Error> {
-    sweep::<Agent>(store, Filter::eq(agent::work_queue_id, id)).await?;
-    set_null::<Deployment>(store, deployment::work_queue_id, id).await?;
-    set_null::<FlowRun>(store, flow_run::work_queue_id, id).await
+pub(super) async fn detach_queue(ops: &Operations, id: Uuid) -> Result<(), Error> {
+    sweep::<Agent>(ops, Filter::eq(agent::work_queue_id, id)).await?;
+    set_null::<Deployment>(ops, deployment::work_queue_id, id).await?;
+    set_null::<FlowRun>(ops, flow_run::work_queue_id, id).await
 }
 
 /// Sets a column to null in all rows where it is `id`.
-async fn set_null<R: Record>(store: &Store, column: Col, id: Uuid) -> Result<(), Error> {
+async fn set_null<R: Record>(ops: &Operations, column: Col, id: Uuid) -> Result<(), Error> {
     const PAGE: u64 = 200;
     loop {
         let query = Query::of(R::TABLE).filter(Filter::eq(column, id)).order(column, Direction::Asc).limit(PAGE);
-        let rows = store.select::<R>(query).await?;
+        let rows = ops.select::<R>(query).await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -334,7 +335,7 @@ async fn set_null<R: Record>(store: &Store, column: Col, id: Uuid) -> Result<(),
             let still = Condition::new(column, Cmp::Eq, id);
             batch.update_when::<R>(Key::Primary(row.record.key()), vec![still], change)
         });
-        store.commit(batch).await?;
+        ops.commit(batch).await?;
     }
 }
 

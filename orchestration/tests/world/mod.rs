@@ -14,6 +14,7 @@ use mintaka_core::{
     Backend, Batch, Batches, CommitAnswer, Direction, Error, Filter, Json, Layer, ManualClock, Outcome, Query, Record,
     Store, Tags, Time,
 };
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::work_pools::{NewPool, create_pool, no_storage};
 use mintaka_orchestration::ops::work_queues::{NewQueue, create_queue};
@@ -56,6 +57,7 @@ impl Layer for Busy {
 
 pub struct World {
     pub store: Store,
+    pub ops: Operations,
     backend: Arc<Busy>,
     pub clock: ManualClock,
     pub flow: Uuid,
@@ -71,7 +73,8 @@ pub async fn world_with_pause(pause: Duration) -> World {
     let inner = MemoryStore::with_clock(Arc::new(clock.clone()));
     let backend = Arc::new(Busy { inner, meanwhile: Mutex::default(), pause });
     let store = Store::with_clock(backend.clone(), Arc::new(clock.clone()));
-    let world = World { store, backend, clock, flow: Uuid::new_v4() };
+    let ops = Operations::over(store.clone());
+    let world = World { store, ops, backend, clock, flow: Uuid::new_v4() };
     let now = world.now();
     let flow = Flow {
         id: world.flow,
@@ -156,19 +159,19 @@ impl World {
             concurrency_limit: limit,
             storage_configuration: no_storage(),
         };
-        create_pool(&self.store, new, ClientLine::V3).await.unwrap().expect("the name is free")
+        create_pool(&self.ops, new, ClientLine::V3).await.unwrap().expect("the name is free")
     }
 
     pub async fn queue(&self, pool: &WorkPool, name: &str, limit: Option<i64>) -> WorkQueue {
         let new = NewQueue { concurrency_limit: limit, ..NewQueue::named(name) };
-        create_queue(&self.store, pool.id, new, ClientLine::V3).await.unwrap().expect("the name is free")
+        create_queue(&self.ops, pool.id, new, ClientLine::V3).await.unwrap().expect("the name is free")
     }
 
     /// A run with a first state; `edit` changes what is asked for.
     pub async fn run(&self, state: Proposed, edit: impl FnOnce(&mut NewFlowRun)) -> Uuid {
         let mut new = NewFlowRun { state: Some(state), ..NewFlowRun::of(self.flow) };
         edit(&mut new);
-        create_flow_run(&self.store, new, &Caller::SERVER).await.unwrap().run.id
+        create_flow_run(&self.ops, new, &Caller::SERVER).await.unwrap().run.id
     }
 
     /// A run that is due so many seconds from now.

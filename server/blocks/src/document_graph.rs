@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mintaka_core::records::{BlockDocument, BlockType};
-use mintaka_core::{Error, Store, Versioned};
+use mintaka_core::{Error, Reader, Versioned};
 use mintaka_http::{ApiError, Extra, View};
 use mintaka_orchestration::ops::blocks::hidden::{hide, secret_paths};
 use mintaka_orchestration::ops::blocks::{DEEPEST, Documents, MOST_SHOWN, opened};
@@ -65,11 +65,11 @@ pub(crate) struct DocumentViews {
 impl DocumentViews {
     /// Reads what these documents refer to, directly or through others, as deep as is shown.
     pub(crate) async fn load(
-        store: &Store,
+        reader: &Reader,
         roots: impl IntoIterator<Item = Versioned<BlockDocument>>,
     ) -> Result<DocumentViews, Error> {
-        let documents = Documents::load(store, roots).await?;
-        let schemas = Schemas::load(store, documents.schemas().cloned()).await?;
+        let documents = Documents::load(reader, roots).await?;
+        let schemas = Schemas::load(reader, documents.schemas().cloned()).await?;
         Ok(DocumentViews { documents, schemas })
     }
 

@@ -98,7 +98,7 @@ impl DocumentsRootApi {
             block_type_id: body.block_type_id,
             is_anonymous: body.is_anonymous,
         };
-        let id = create_block_document(&self.ctx.store, &self.sealer, &new).await?;
+        let id = create_block_document(&self.ctx.ops, &self.sealer, &new).await?;
         let row = read::<BlockDocument>(&self.ctx, id, WHAT).await?;
         Ok(Created::new(view(&self.ctx, &self.sealer, row, false).await?))
     }
@@ -127,7 +127,7 @@ impl DocumentsApi {
     #[oai(path = "/count", method = "post", operation_id = "count_block_documents")]
     async fn count(&self, body: Input<CountBlockDocuments>) -> Result<Out<i64>, ApiError> {
         let filter = documents(body.block_documents.as_ref(), body.block_types.as_ref(), body.block_schemas.as_ref());
-        Ok(Out(self.ctx.store.count::<BlockDocument>(filter).await?))
+        Ok(Out(self.ctx.reader.count::<BlockDocument>(filter).await?))
     }
 
     /// A document, by id.
@@ -149,7 +149,7 @@ impl DocumentsApi {
         }
         let data = object(body.data, "data")?;
         let change = DocumentChange { data, merge, block_schema_id: body.block_schema_id };
-        match update_block_document(&self.ctx.store, &self.sealer, id.0, &change).await.map_err(not_written)? {
+        match update_block_document(&self.ctx.ops, &self.sealer, id.0, &change).await.map_err(not_written)? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -158,7 +158,7 @@ impl DocumentsApi {
     /// Deletes a document. Documents that refer to it lose that field.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_document")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_block_document(&self.ctx.store, &self.sealer, id.0).await? {
+        match delete_block_document(&self.ctx.ops, &self.sealer, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -183,7 +183,7 @@ impl DocumentsOfTypeApi {
         let of_type = self.of_type(&slug).await?.ok_or_else(|| ApiError::not_found(crate::types::WHAT))?;
         let filter = Filter::eq(block_document::block_type_id, of_type.id);
         let filter = filter.and(Filter::eq(block_document::is_anonymous, false));
-        let mut rows = self.ctx.store.all::<BlockDocument>(filter).await?;
+        let mut rows = self.ctx.reader.all::<BlockDocument>(filter).await?;
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Out(views(&self.ctx, &self.sealer, rows, include_secrets.unwrap_or(false)).await?))
     }
@@ -203,14 +203,14 @@ impl DocumentsOfTypeApi {
         let missing = || ApiError::not_found(WHAT);
         let of_type = self.of_type(&slug).await?.ok_or_else(missing)?;
         let key = Key::Unique(vec![of_type.id.into(), block_document_name.0.into()]);
-        let row = self.ctx.store.find::<BlockDocument>(key).await?.ok_or_else(missing)?;
+        let row = self.ctx.reader.find::<BlockDocument>(key).await?.ok_or_else(missing)?;
         Ok(Out(view(&self.ctx, &self.sealer, row, include_secrets.unwrap_or(false)).await?))
     }
 }
 
 impl DocumentsOfTypeApi {
     async fn of_type(&self, slug: &str) -> Result<Option<Versioned<BlockType>>, ApiError> {
-        Ok(self.ctx.store.find::<BlockType>(Key::Unique(vec![slug.into()])).await?)
+        Ok(self.ctx.reader.find::<BlockType>(Key::Unique(vec![slug.into()])).await?)
     }
 }
 
@@ -230,7 +230,7 @@ async fn views(
     secrets: bool,
 ) -> Result<Vec<DocumentView>, ApiError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let graph = DocumentViews::load(&ctx.store, rows).await?;
+    let graph = DocumentViews::load(&ctx.reader, rows).await?;
     ids.into_iter().filter_map(|id| graph.view(sealer, id, secrets).transpose()).collect()
 }
 

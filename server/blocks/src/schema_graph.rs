@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use mintaka_api_filters::by_id;
 use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema_reference};
-use mintaka_core::{Error, Filter, Json, Store};
+use mintaka_core::{Error, Filter, Json, Reader};
 use mintaka_http::{Extra, View};
 use mintaka_orchestration::ops::blocks::take_object;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
@@ -47,16 +47,16 @@ pub(crate) struct Schemas {
 
 impl Schemas {
     /// Reads what these schemas refer to, directly or through others.
-    pub(crate) async fn load(store: &Store, roots: impl IntoIterator<Item = BlockSchema>) -> Result<Schemas, Error> {
+    pub(crate) async fn load(reader: &Reader, roots: impl IntoIterator<Item = BlockSchema>) -> Result<Schemas, Error> {
         let mut rows: HashMap<Uuid, BlockSchema> = roots.into_iter().map(|schema| (schema.id, schema)).collect();
         let mut references: HashMap<Uuid, Vec<BlockSchemaReference>> = HashMap::new();
         let mut frontier: Vec<Uuid> = rows.keys().copied().collect();
         while !frontier.is_empty() {
             let of_frontier = Filter::any(block_schema_reference::parent_block_schema_id, frontier);
-            let found = store.all::<BlockSchemaReference>(of_frontier).await?;
+            let found = reader.all::<BlockSchemaReference>(of_frontier).await?;
             let children = found.iter().map(|reference| reference.reference_block_schema_id);
             let new = children.filter(|id| !rows.contains_key(id)).collect::<Vec<_>>();
-            let new = by_id::<BlockSchema>(store, new).await?;
+            let new = by_id::<BlockSchema>(reader, new).await?;
             frontier = new.keys().copied().collect();
             rows.extend(new);
             for reference in found {
@@ -66,7 +66,7 @@ impl Schemas {
         for list in references.values_mut() {
             list.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
         }
-        let types = by_id::<BlockType>(store, rows.values().map(|schema| schema.block_type_id)).await?;
+        let types = by_id::<BlockType>(reader, rows.values().map(|schema| schema.block_type_id)).await?;
         Ok(Schemas { rows, types, references })
     }
 

@@ -56,7 +56,7 @@ impl SchemasRootApi {
             capabilities: body.capabilities,
             version: text_unless_absent("version", body.version)?.unwrap_or_else(|| NO_VERSION.into()),
         };
-        let (id, new) = create_block_schema(&self.ctx.store, &schema).await?;
+        let (id, new) = create_block_schema(&self.ctx.ops, &schema).await?;
         Ok(Created { new, value: view(&self.ctx, id).await? })
     }
 }
@@ -76,7 +76,7 @@ impl SchemasApi {
         let newest_first = vec![(block_schema::created, Direction::Desc)];
         let rows = list::<BlockSchema>(&self.ctx, filter, newest_first, page).await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let schemas = Schemas::load(&self.ctx.store, rows.into_iter().map(|row| row.record)).await?;
+        let schemas = Schemas::load(&self.ctx.reader, rows.into_iter().map(|row| row.record)).await?;
         Ok(Out(ids.into_iter().filter_map(|id| schemas.view(id)).collect()))
     }
 
@@ -87,7 +87,7 @@ impl SchemasApi {
         checksum: Path<String>,
         version: Query<Option<String>>,
     ) -> Result<Out<SchemaView>, ApiError> {
-        let found = newest_block_schema(&self.ctx.store, &checksum, version.as_deref()).await?;
+        let found = newest_block_schema(&self.ctx.reader, &checksum, version.as_deref()).await?;
         let schema = found.ok_or_else(|| ApiError::not_found(WHAT))?;
         Ok(Out(view(&self.ctx, schema.id).await?))
     }
@@ -101,7 +101,7 @@ impl SchemasApi {
     /// Deletes a schema with its documents, unless its type is protected.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_schema")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_block_schema(&self.ctx.store, id.0).await? {
+        match delete_block_schema(&self.ctx.ops, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -118,7 +118,7 @@ impl CapabilitiesApi {
     /// What blocks can do, each once.
     #[oai(path = "/", method = "get", operation_id = "read_block_capabilities")]
     async fn read(&self) -> Result<Out<Vec<String>>, ApiError> {
-        let schemas = self.ctx.store.all::<BlockSchema>(Filter::all()).await?;
+        let schemas = self.ctx.reader.all::<BlockSchema>(Filter::all()).await?;
         let all: BTreeSet<String> = schemas.into_iter().flat_map(|schema| schema.record.capabilities.0).collect();
         Ok(Out(all.into_iter().collect()))
     }
@@ -127,7 +127,7 @@ impl CapabilitiesApi {
 /// A schema as clients see it.
 async fn view(ctx: &Ctx, id: Uuid) -> Result<SchemaView, ApiError> {
     let schema = read::<BlockSchema>(ctx, id, WHAT).await?;
-    let schemas = Schemas::load(&ctx.store, [schema.record]).await?;
+    let schemas = Schemas::load(&ctx.reader, [schema.record]).await?;
     schemas.view(id).ok_or_else(|| ApiError::not_found(WHAT))
 }
 

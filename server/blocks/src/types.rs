@@ -73,7 +73,7 @@ impl TypesRootApi {
             code_example: body.code_example.map(escaped),
         };
         let new = NewBlockType { name: body.name, slug: body.slug, look };
-        Ok(Created::new(type_view(create_block_type(&self.ctx.store, new).await?)))
+        Ok(Created::new(type_view(create_block_type(&self.ctx.ops, new).await?)))
     }
 }
 
@@ -99,14 +99,14 @@ impl TypesApi {
     /// Makes the types and schemas that every installation has, where they are missing.
     #[oai(path = "/install_system_block_types", method = "post", operation_id = "install_system_block_types")]
     async fn install(&self) -> Result<Raw, ApiError> {
-        register_builtin(&self.ctx.store).await?;
+        register_builtin(&self.ctx.ops).await?;
         Ok(Raw::ok(Value::Null))
     }
 
     /// A block type, by slug.
     #[oai(path = "/slug/:slug", method = "get", operation_id = "read_block_type_by_slug")]
     async fn read_by_slug(&self, slug: Path<String>) -> Result<Out<View<BlockType>>, ApiError> {
-        let found = self.ctx.store.find::<BlockType>(Key::Unique(vec![slug.0.into()])).await?;
+        let found = self.ctx.reader.find::<BlockType>(Key::Unique(vec![slug.0.into()])).await?;
         Ok(Out(type_view(found.ok_or_else(|| ApiError::not_found(WHAT))?.record)))
     }
 
@@ -129,7 +129,7 @@ impl TypesApi {
             description: patched(body.description),
             code_example: patched(body.code_example),
         };
-        match update_block_type(&self.ctx.store, id.0, &edit).await? {
+        match update_block_type(&self.ctx.ops, id.0, &edit).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -138,7 +138,7 @@ impl TypesApi {
     /// Deletes a block type with its schemas and documents, unless it is protected.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_block_type")]
     async fn delete(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_block_type(&self.ctx.store, id.0).await? {
+        match delete_block_type(&self.ctx.ops, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -12,6 +12,7 @@ use mintaka_core::records::{
 };
 use mintaka_core::{Batch, Filter, Record, Store};
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::blocks::register_builtin;
 use mintaka_orchestration::ops::blocks::{check_key, default_result_storage, set_default_result_storage};
 use mintaka_orchestration::secrets::{OpenError, Sealer};
@@ -24,11 +25,13 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 struct Api<E> {
     calls: Calls<E>,
     store: Store,
+    ops: Operations,
 }
 
 fn api_over(store: Store, sealer: Sealer) -> Api<impl Endpoint<Output = Response>> {
-    let ctx = Ctx::new(store.clone(), Settings::default());
-    Api { calls: calls(&ctx, apis(&ctx, Arc::new(sealer))), store }
+    let ops = Operations::over(store.clone());
+    let ctx = Ctx::new(ops.clone(), Settings::default());
+    Api { calls: calls(&ctx, apis(&ctx, Arc::new(sealer))), store, ops }
 }
 
 fn api() -> Api<impl Endpoint<Output = Response>> {
@@ -170,7 +173,7 @@ async fn the_version_of_a_schema_may_be_left_out_but_not_be_null() {
 async fn built_in_types_are_there_once_and_cannot_be_deleted() {
     let api = api();
     for _ in 0..2 {
-        register_builtin(&api.store).await.unwrap();
+        register_builtin(&api.ops).await.unwrap();
         api.expect("POST", "/block_types/install_system_block_types", Value::Null, 200).await;
     }
     assert_eq!((api.count::<BlockType>().await, api.count::<BlockSchema>().await), (6, 9));
@@ -444,7 +447,7 @@ async fn deleting_a_type_takes_schemas_documents_and_the_default_storage_with_it
     let first = api.document(&kind, "a", json!({})).await;
     api.document(&other, "b", json!({"x": {"$ref": {"block_document_id": first["id"]}}})).await;
     let id = first["id"].as_str().unwrap().parse().unwrap();
-    set_default_result_storage(&api.store, id).await.unwrap();
+    set_default_result_storage(&api.ops, id).await.unwrap();
     api.expect("DELETE", &format!("/block_types/{}", kind["block_type_id"].as_str().unwrap()), Value::Null, 204).await;
     assert_eq!(
         (api.count::<BlockType>().await, api.count::<BlockSchema>().await, api.count::<BlockDocument>().await),

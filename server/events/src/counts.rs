@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Aggregate, Col, Direction, Error, Group, Measure, Record, Store, Time, Value};
+use mintaka_core::{Aggregate, Col, Direction, Error, Group, Measure, Reader, Record, Time, Value};
 use mintaka_http::{ApiError, When};
 use mintaka_orchestration::ops::events::{Labels, RESOURCE_NAME};
 use poem_openapi::{Enum, Object};
@@ -88,7 +88,7 @@ pub struct EventCount {
 /// # Errors
 /// 422 for buckets that are too small or too many; else what the store answers.
 pub(crate) async fn count_by(
-    store: &Store,
+    store: &Reader,
     criteria: &Criteria,
     countable: Countable,
     unit: TimeUnit,
@@ -125,7 +125,7 @@ fn width_of(criteria: &Criteria, unit: TimeUnit, interval: f64) -> Result<i64, A
 }
 
 /// All buckets between the bounds of the filter, in order, the empty ones too.
-async fn buckets(store: &Store, criteria: &Criteria, unit: TimeUnit, width: i64) -> Result<Vec<EventCount>, Error> {
+async fn buckets(store: &Reader, criteria: &Criteria, unit: TimeUnit, width: i64) -> Result<Vec<EventCount>, Error> {
     let number = |time: Time| (time.micros() - PIVOT.micros()).div_euclid(width);
     let by = Group::Bucket { column: event::occurred, origin: PIVOT, width };
     let bucket_of = |event: &Event| Value::Int(number(event.occurred));
@@ -154,7 +154,7 @@ async fn buckets(store: &Store, criteria: &Criteria, unit: TimeUnit, width: i64)
 }
 
 /// Counts by a text column, the most first.
-async fn groups(store: &Store, criteria: &Criteria, column: Col) -> Result<Vec<EventCount>, Error> {
+async fn groups(store: &Reader, criteria: &Criteria, column: Col) -> Result<Vec<EventCount>, Error> {
     let key_of = move |event: &Event| {
         Value::Text(if column == event::event { event.event.clone() } else { event.resource_id.clone() })
     };
@@ -176,7 +176,7 @@ async fn groups(store: &Store, criteria: &Criteria, column: Col) -> Result<Vec<E
 }
 
 /// Gives resources the name that their latest event tells.
-async fn name(store: &Store, criteria: &Criteria, counts: &mut [EventCount]) -> Result<(), Error> {
+async fn name(store: &Reader, criteria: &Criteria, counts: &mut [EventCount]) -> Result<(), Error> {
     let latest = criteria.clone().in_order(Direction::Desc);
     for some in counts.chunks_mut(NAMES_AT_ONCE) {
         let resources = some.iter().map(|count| Value::text(count.value.as_str())).collect();
@@ -202,7 +202,7 @@ struct Tally {
 /// Number, first and last of the events of each group: by the store, or on the rows that it finds if it cannot judge
 /// all of the criteria.
 async fn tally(
-    store: &Store,
+    store: &Reader,
     criteria: &Criteria,
     by: Group,
     key_of: &(dyn Fn(&Event) -> Value + Sync),

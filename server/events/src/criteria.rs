@@ -6,7 +6,8 @@
 
 use mintaka_api_filters::text_search::TextQuery;
 use mintaka_core::records::{Event, EventResource, event, event_resources};
-use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Store, Time};
+use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Time};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::event_index;
 use mintaka_orchestration::ops::events::{Labels, RESOURCE_ID, RESOURCE_ROLE};
 
@@ -106,7 +107,7 @@ impl Criteria {
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn narrowed(mut self, store: &Store) -> Result<Criteria, Error> {
+    pub(crate) async fn narrowed(mut self, store: &Operations) -> Result<Criteria, Error> {
         let narrowing = std::mem::take(&mut self.narrowing);
         if !narrowing.is_empty() {
             event_index::catch_up(store).await?;
@@ -117,7 +118,7 @@ impl Criteria {
             query = query.order(event_resources::occurred, Direction::Asc);
             query.columns = Some(vec![event_resources::event_id]);
             query.check()?;
-            let found = store.backend().select(query).await?;
+            let found = store.rows(query).await?;
             if found.len() as u64 <= FEW {
                 let ids = found.into_iter().filter_map(|row| row.values.into_iter().next());
                 self.filter = self.filter.and(Filter::any(event::id, ids));

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use mintaka_core::{Error, Store};
+use mintaka_core::Error;
 use mintaka_http::Ctx;
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::events::{NewEvent, record};
 use poem::web::websocket::CloseCode;
 use tokio::time::timeout;
@@ -36,7 +37,7 @@ pub(crate) struct Intake(pub(crate) Ctx);
 
 impl Serve for Intake {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
-        let mut in_flight = InFlight { store: self.0.store, events: FuturesUnordered::new(), bytes: 0 };
+        let mut in_flight = InFlight { store: self.0.ops, events: FuturesUnordered::new(), bytes: 0 };
         let end = take_in(socket, &mut in_flight).await;
         // What was read before a malformed frame, or before the client left, is kept all the same.
         match (end, in_flight.settle().await) {
@@ -82,7 +83,7 @@ type Recording = Pin<Box<dyn Future<Output = (usize, Result<(), Error>)> + Send>
 
 /// Events that are being recorded. They are queued when this is polled, all that are there at once.
 struct InFlight {
-    store: Store,
+    store: Operations,
     events: FuturesUnordered<Recording>,
     bytes: usize,
 }

@@ -33,7 +33,7 @@ pub(crate) struct LogsOut(pub(crate) Ctx);
 
 impl Serve for EventsOut {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
-        let store = &self.0.store;
+        let store = &self.0.ops;
         let hello = Hello::<EventFilter>::hear(socket).await?;
         let criteria = live(&hello.filter, store.now()).map_err(|fault| invalid(&fault))?;
         let tail = Tail::<Event>::from_here(store, criteria.filter.clone()).await?;
@@ -58,7 +58,7 @@ impl Serve for LogsOut {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
         let hello = Hello::<LogFilter>::hear(socket).await?;
         let filter = Filter::And(vec![hello.filter.to_filter(socket.client.is_v2())]);
-        let tail = Tail::<Log>::from_here(&self.0.store, filter).await?;
+        let tail = Tail::<Log>::from_here(&self.0.ops, filter).await?;
         relay(socket, tail, "log", HashSet::new(), |_| true).await
     }
 }

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Record, Store, Time, Value};
+use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Reader, Record, Time, Value};
+use mintaka_orchestration::Operations;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ impl From<Error> for PageError {
 ///
 /// # Errors
 /// What is wrong with the filter, or what the store answers.
-pub(crate) async fn first(store: &Store, filter: &EventFilter, size: u64) -> Result<Page, PageError> {
+pub(crate) async fn first(store: &Operations, filter: &EventFilter, size: u64) -> Result<Page, PageError> {
     let now = store.now();
     let criteria = Criteria::new(filter, now, now).map_err(PageError::Filter)?.narrowed(store).await?;
     let total = total(store, &criteria).await?;
@@ -92,7 +93,7 @@ pub(crate) async fn first(store: &Store, filter: &EventFilter, size: u64) -> Res
 ///
 /// # Errors
 /// [`PageError::Token`] for a token that is none, or what the store answers.
-pub(crate) async fn next(store: &Store, token: &str) -> Result<Page, PageError> {
+pub(crate) async fn next(store: &Operations, token: &str) -> Result<Page, PageError> {
     let token = Token::read(token).ok_or(PageError::Token)?;
     let filter = EventFilter::parse_from_json(Some(token.filter.clone())).map_err(|_| PageError::Token)?;
     let criteria = Criteria::within(&filter, token.since, token.until).map_err(|_| PageError::Token)?;
@@ -103,7 +104,7 @@ pub(crate) async fn next(store: &Store, token: &str) -> Result<Page, PageError> 
     Ok(page(store, criteria, token).await?)
 }
 
-async fn page(store: &Store, criteria: Criteria, mut token: Token) -> Result<Page, Error> {
+async fn page(store: &Reader, criteria: Criteria, mut token: Token) -> Result<Page, Error> {
     let size = token.size;
     let (events, more) = if size == 0 {
         (Vec::new(), false)
@@ -130,7 +131,7 @@ async fn page(store: &Store, criteria: Criteria, mut token: Token) -> Result<Pag
 
 /// Up to `size` events that pass all of the criteria, and where to go on if there may be more.
 async fn judged(
-    store: &Store,
+    store: &Reader,
     criteria: &Criteria,
     after: Option<Position>,
     size: u64,
@@ -152,7 +153,7 @@ async fn judged(
 }
 
 /// How many events, or resources if only one event of each is wanted.
-async fn total(store: &Store, criteria: &Criteria) -> Result<i64, Error> {
+async fn total(store: &Reader, criteria: &Criteria) -> Result<i64, Error> {
     if !criteria.is_exact() {
         let mut resources = std::collections::HashSet::new();
         let mut events = 0;
@@ -177,7 +178,7 @@ async fn total(store: &Store, criteria: &Criteria) -> Result<i64, Error> {
 }
 
 /// The first event of each resource in the order, past the first `past` resources.
-async fn distinct(store: &Store, criteria: &Criteria, past: u64, size: u64) -> Result<Vec<Event>, Error> {
+async fn distinct(store: &Reader, criteria: &Criteria, past: u64, size: u64) -> Result<Vec<Event>, Error> {
     if !criteria.is_exact() {
         let mut seen = std::collections::HashSet::new();
         let mut events = Vec::new();
@@ -213,7 +214,7 @@ async fn distinct(store: &Store, criteria: &Criteria, past: u64, size: u64) -> R
 
 /// The first event in the order of the criteria for each of these ids of main resources.
 pub(crate) async fn first_of_each(
-    store: &Store,
+    store: &Reader,
     criteria: &Criteria,
     resources: Vec<Value>,
 ) -> Result<Vec<Event>, Error> {

@@ -58,7 +58,7 @@ impl EventsApi {
     async fn create_events(&self, client: Client, body: Input<Vec<SentEvent>>) -> Result<NoContent, ApiError> {
         self.enabled(&client)?;
         let events = body.0.into_iter().map(|SentEvent(event)| event);
-        let store = &self.ctx.store;
+        let store = &self.ctx.ops;
         let recordings = stream::iter(events).map(|event| async move { record(store, &event).await.map(drop) });
         recordings.buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
         Ok(NoContent)
@@ -85,7 +85,7 @@ impl EventsApi {
             Some(n) => n as u64,
         };
         let filter = body.0.filter.unwrap_or_default();
-        Ok(Out(EventPage::new(pages::first(&self.ctx.store, &filter, size).await?, request)))
+        Ok(Out(EventPage::new(pages::first(&self.ctx.ops, &filter, size).await?, request)))
     }
 
     /// The page that an answer of the filter named.
@@ -97,7 +97,7 @@ impl EventsApi {
         #[oai(name = "page-token")] page_token: Query<String>,
     ) -> Result<Out<EventPage>, ApiError> {
         self.enabled(&client)?;
-        Ok(Out(EventPage::new(pages::next(&self.ctx.store, &page_token).await?, request)))
+        Ok(Out(EventPage::new(pages::next(&self.ctx.ops, &page_token).await?, request)))
     }
 
     /// How many of the events that meet a filter have their time, name or resource in common.
@@ -109,11 +109,11 @@ impl EventsApi {
         body: Input<CountEvents>,
     ) -> Result<Out<Vec<EventCount>>, ApiError> {
         self.enabled(&client)?;
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         let criteria = Criteria::new(&body.filter, now, now).map_err(|fault| ApiError::member("filter", fault))?;
-        let criteria = criteria.narrowed(&self.ctx.store).await?;
+        let criteria = criteria.narrowed(&self.ctx.ops).await?;
         let interval = body.time_interval.unwrap_or(1.0);
-        Ok(Out(count_by(&self.ctx.store, &criteria, countable.0, body.time_unit, interval).await?))
+        Ok(Out(count_by(&self.ctx.reader, &criteria, countable.0, body.time_unit, interval).await?))
     }
 }
 

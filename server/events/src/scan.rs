@@ -1,7 +1,7 @@
 //! Reading events page by page in their order, with a bound on the rows that a request may cost.
 
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Error, Query, Record, Store, Time};
+use mintaka_core::{Error, Query, Reader, Record, Time};
 use uuid::Uuid;
 
 use crate::criteria::Criteria;
@@ -29,7 +29,7 @@ pub(crate) fn position(event: &Event) -> Position {
 
 /// A read of all events that the store finds, which the criteria may still refuse.
 pub(crate) struct Scan<'a> {
-    store: &'a Store,
+    store: &'a Reader,
     criteria: &'a Criteria,
     after: Option<Position>,
     left: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// From the start of the order, at most `rows` rows.
-    pub(crate) fn new(store: &'a Store, criteria: &'a Criteria, rows: u64) -> Scan<'a> {
+    pub(crate) fn new(store: &'a Reader, criteria: &'a Criteria, rows: u64) -> Scan<'a> {
         Scan { store, criteria, after: None, left: rows, ended: false }
     }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mintaka_core::records::{Event, EventResource, Log};
-use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Store};
+use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::event_index;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -48,7 +49,7 @@ impl StreamRow for Log {
 
 /// A reader of a stream's new rows.
 pub(crate) struct Tail<R> {
-    store: Store,
+    store: Operations,
     writer: Col,
     seq: Col,
     filter: Filter,
@@ -65,9 +66,9 @@ impl<R: StreamRow> Tail<R> {
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn from_here(store: &Store, filter: Filter) -> Result<Tail<R>, Error> {
+    pub(crate) async fn from_here(store: &Operations, filter: Filter) -> Result<Tail<R>, Error> {
         let (writer, seq) = R::TABLE.stream.ok_or_else(|| Error::Invalid(format!("{} is no stream", R::TABLE.name)))?;
-        let heads = store.backend().heads().await?;
+        let heads = store.heads().await?;
         let derived = filter.looks_at(EventResource::TABLE);
         if derived {
             event_index::catch_up(store).await?;
@@ -114,7 +115,7 @@ impl<R: StreamRow> Tail<R> {
     }
 
     async fn read(&mut self) -> Result<Vec<R>, Error> {
-        let heads = self.store.backend().heads().await?.positions();
+        let heads = self.store.heads().await?.positions();
         if self.derived && heads != self.cursor {
             event_index::catch_up(&self.store).await?;
         }

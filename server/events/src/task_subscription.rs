@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mintaka_api_filters::task_run_in;
 use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run};
-use mintaka_core::{Cmp, Direction, Error, Filter, Query, Record, Store};
+use mintaka_core::{Cmp, Direction, Error, Filter, Query, Reader, Record};
 use mintaka_http::{Client, Ctx};
 use mintaka_orchestration::State;
 use poem::web::websocket::CloseCode;
@@ -41,7 +41,7 @@ fn violation(reason: &str) -> End {
 
 impl Serve for TaskSubscription {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
-        let store = &self.ctx.store;
+        let store = &self.ctx.reader;
         let (keys, client_id) = subscription(socket.hear_first().await?, &socket.client)?;
         let presence = self.workers.enter(&client_id, &keys, store.now());
         let mut committed = store.committed();
@@ -111,7 +111,7 @@ fn subscription(message: Option<Value>, client: &Client) -> Result<(Vec<String>,
 impl TaskSubscription {
     /// The next run that is due and in nobody's hands, those that have waited longest first.
     async fn next(&self, keys: &[String]) -> Result<Option<(TaskRun, State, Offer)>, Error> {
-        let store = &self.ctx.store;
+        let store = &self.ctx.reader;
         let next = task_run::next_scheduled_start_time;
         let due = Filter::Or(vec![Filter::cmp(next, Cmp::Le, store.now()), Filter::IsNull(next)]);
         let filter = Filter::And(vec![
@@ -144,7 +144,7 @@ impl TaskSubscription {
 ///
 /// wire: 3.x marks such a run with `deferred`. In 2.x any scheduled run outside of a flow is one; a task of 3.x that is
 /// called outside of a flow is scheduled only for a retry, under the name AwaitingRetry, and without kept parameters.
-async fn waiting_state(store: &Store, run: &TaskRun) -> Result<Option<State>, Error> {
+async fn waiting_state(store: &Reader, run: &TaskRun) -> Result<Option<State>, Error> {
     let Some(id) = run.state_id else { return Ok(None) };
     let Some(state) = store.get::<TaskRunState>(id).await? else { return Ok(None) };
     let state = State::try_from(state.record)?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 async fn recorded(stand: &Stand, name: &str) -> Uuid {
     let id = Uuid::now_v7();
     let event = NewEvent::parse(&event(id, name).to_string()).unwrap();
-    record(&stand.ctx.store, &event).await.unwrap();
+    record(&stand.ctx.ops, &event).await.unwrap();
     id
 }
 
@@ -123,7 +123,7 @@ async fn logs_are_sent_as_they_come() {
     };
     let (mine, other) = (line(run), line(Uuid::now_v7()));
     let batch = Batch::new().insert(other).insert(mine.clone());
-    stand.ctx.store.commit(batch).await.unwrap();
+    stand.store.commit(batch).await.unwrap();
     let frame = client.json().await;
     assert_eq!(
         (frame["type"].as_str(), frame["log"]["id"].as_str()),
@@ -179,7 +179,7 @@ async fn scheduled(stand: &Stand, key: &str, deferred: bool) -> Uuid {
         start_delay: None,
     };
     assert_eq!(Proposed::scheduled(now).r#type, state.r#type);
-    stand.ctx.store.commit(Batch::new().insert(run).insert(state)).await.unwrap();
+    stand.store.commit(Batch::new().insert(run).insert(state)).await.unwrap();
     id
 }
 
@@ -223,7 +223,7 @@ async fn a_background_run_goes_to_one_worker_and_comes_back_if_it_is_not_taken()
     third.say(json!({"type": "ack"})).await;
     assert!(third.is_quiet().await);
     let begun = Change::default().set(task_run::state_type, StateType::Pending);
-    stand.ctx.store.commit(Batch::new().update::<TaskRun>(Key::id(run), begun)).await.unwrap();
+    stand.store.commit(Batch::new().update::<TaskRun>(Key::id(run), begun)).await.unwrap();
     third.say(json!({"type": "quit"})).await;
     assert_eq!(third.close().await.0, 1000);
     let query = json!({"task_worker_filter": {"task_keys": ["press"]}});

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use mintaka_core::records::{FlowRun, FlowRunState, StateType, TaskRun, TaskRunState, WorkPool, WorkQueue};
-use mintaka_core::{Error, Record, Store, Time, Versioned};
+use mintaka_core::{Error, Reader, Record, Time, Versioned};
 use mintaka_http::{ApiError, Ctx, View};
 use mintaka_orchestration::State;
 use poem_openapi::Object;
@@ -49,9 +49,9 @@ pub type TaskRunView = View<TaskRun, TaskRunExtra>;
 ///
 /// # Errors
 /// What the store answers.
-pub async fn by_id<R: Record>(store: &Store, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, R>, Error> {
+pub async fn by_id<R: Record>(reader: &Reader, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, R>, Error> {
     let ids: Vec<Uuid> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let records = store.get_all::<R>(&ids).await?;
+    let records = reader.get_all::<R>(&ids).await?;
     Ok(ids.into_iter().zip(records).filter_map(|(id, seen)| Some((id, seen?.record))).collect())
 }
 
@@ -60,7 +60,7 @@ pub async fn by_id<R: Record>(store: &Store, ids: impl IntoIterator<Item = Uuid>
 /// # Errors
 /// What the store answers.
 pub async fn flow_run_views(ctx: &Ctx, seen: Vec<Versioned<FlowRun>>) -> Result<Vec<FlowRunView>, ApiError> {
-    let states = by_id::<FlowRunState>(&ctx.store, seen.iter().filter_map(|run| run.state_id)).await?;
+    let states = by_id::<FlowRunState>(&ctx.reader, seen.iter().filter_map(|run| run.state_id)).await?;
     let runs = seen.into_iter().map(|seen| seen.record).collect();
     dressed(ctx, runs, shown(states)?).await
 }
@@ -86,8 +86,8 @@ pub async fn flow_run_in(ctx: &Ctx, run: FlowRun, state: Option<State>) -> Resul
 /// # Errors
 /// What the store answers.
 pub async fn task_run_views(ctx: &Ctx, seen: Vec<Versioned<TaskRun>>) -> Result<Vec<TaskRunView>, ApiError> {
-    let now = ctx.store.now();
-    let states = by_id::<TaskRunState>(&ctx.store, seen.iter().filter_map(|run| run.state_id)).await?;
+    let now = ctx.reader.now();
+    let states = by_id::<TaskRunState>(&ctx.reader, seen.iter().filter_map(|run| run.state_id)).await?;
     let mut states = shown(states)?;
     let view = |seen: Versioned<TaskRun>| {
         let state = seen.state_id.and_then(|id| states.remove(&id));
@@ -106,7 +106,7 @@ pub async fn task_run_view(ctx: &Ctx, seen: Versioned<TaskRun>) -> Result<TaskRu
 
 /// A task run whose state is at hand, as clients see it.
 pub fn task_run_in(ctx: &Ctx, run: TaskRun, state: Option<State>) -> TaskRunView {
-    dressed_task_run(run, state, ctx.store.now())
+    dressed_task_run(run, state, ctx.reader.now())
 }
 
 async fn dressed(
@@ -114,9 +114,9 @@ async fn dressed(
     runs: Vec<FlowRun>,
     mut states: HashMap<Uuid, State>,
 ) -> Result<Vec<FlowRunView>, ApiError> {
-    let now = ctx.store.now();
-    let queues: HashMap<Uuid, WorkQueue> = by_id(&ctx.store, runs.iter().filter_map(|run| run.work_queue_id)).await?;
-    let pools: HashMap<Uuid, WorkPool> = by_id(&ctx.store, queues.values().map(|queue| queue.work_pool_id)).await?;
+    let now = ctx.reader.now();
+    let queues: HashMap<Uuid, WorkQueue> = by_id(&ctx.reader, runs.iter().filter_map(|run| run.work_queue_id)).await?;
+    let pools: HashMap<Uuid, WorkPool> = by_id(&ctx.reader, queues.values().map(|queue| queue.work_pool_id)).await?;
     let view = |mut run: FlowRun| {
         let queue = run.work_queue_id.and_then(|id| queues.get(&id));
         // The name is the queue's; that of a queue that was deleted stays as it was noted.

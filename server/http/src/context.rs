@@ -1,11 +1,12 @@
-//! What every handler has: the store and the settings; and who is calling.
+//! What every handler has: what can be read of the store and done to it, and the settings; and who is calling.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use mintaka_core::{Json, Store};
+use mintaka_core::{Json, Reader};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::caller::{Caller, ClientLine};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -63,8 +64,10 @@ impl Default for Settings {
 /// What every handler has. Cheap to clone.
 #[derive(Clone)]
 pub struct Ctx {
-    /// The store.
-    pub store: Store,
+    /// What can be read of the store.
+    pub reader: Reader,
+    /// What can be done to it.
+    pub ops: Operations,
     /// The settings.
     pub settings: Arc<Settings>,
     /// Sockets and other tasks that the server waits for when it stops.
@@ -74,9 +77,10 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    /// A context over a store.
-    pub fn new(store: Store, settings: Settings) -> Ctx {
-        Ctx { store, settings: Arc::new(settings), tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    /// A context over the operations of a store.
+    pub fn new(ops: Operations, settings: Settings) -> Ctx {
+        let (reader, settings) = (ops.reader().clone(), Arc::new(settings));
+        Ctx { reader, ops, settings, tasks: TaskTracker::new(), stop: CancellationToken::new() }
     }
 }
 

@@ -134,7 +134,7 @@ impl<T: Type> Type for Paginated<T> {
 /// # Errors
 /// 404 `"{what} not found"`.
 pub async fn read<R: Record>(ctx: &Ctx, id: Uuid, what: &str) -> Result<Versioned<R>, ApiError> {
-    ctx.store.get(id).await?.ok_or_else(|| ApiError::not_found(what))
+    ctx.reader.get(id).await?.ok_or_else(|| ApiError::not_found(what))
 }
 
 /// The records of a filter, in an order.
@@ -148,7 +148,7 @@ pub async fn list<R: Record>(
     (limit, offset): (u64, u64),
 ) -> Result<Vec<Versioned<R>>, ApiError> {
     let query = Query { order, ..Query::of(R::TABLE).filter(filter).limit(limit).offset(offset) };
-    Ok(ctx.store.select(query).await?)
+    Ok(ctx.reader.select(query).await?)
 }
 
 /// One page of the records of a filter, and how many there are: `(records, count)`. Feed [`Paginated::new`].
@@ -161,7 +161,7 @@ pub async fn number_of<R: Record>(
     order: Vec<(Col, Direction)>,
     (page, limit): (u64, u64),
 ) -> Result<(Vec<Versioned<R>>, i64), ApiError> {
-    let count = ctx.store.count::<R>(filter.clone()).await?;
+    let count = ctx.reader.count::<R>(filter.clone()).await?;
     let records = list(ctx, filter, order, (limit, (page - 1).saturating_mul(limit))).await?;
     Ok((records, count))
 }

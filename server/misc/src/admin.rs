@@ -89,7 +89,7 @@ impl AdminApi {
     /// Where results go that name no storage.
     #[oai(path = "/storage", method = "get", operation_id = "read_default_result_storage")]
     async fn storage(&self) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
-        let id = blocks::default_result_storage(&self.ctx.store).await?;
+        let id = blocks::default_result_storage(&self.ctx.reader).await?;
         Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: id }))
     }
 
@@ -100,14 +100,14 @@ impl AdminApi {
         body: Input<ServerDefaultResultStorageUpdate>,
     ) -> Result<Out<ServerDefaultResultStorage>, ApiError> {
         let id = body.default_result_storage_block_id;
-        blocks::set_default_result_storage(&self.ctx.store, id).await?;
+        blocks::set_default_result_storage(&self.ctx.ops, id).await?;
         Ok(Out(ServerDefaultResultStorage { default_result_storage_block_id: Some(id) }))
     }
 
     /// Results that name no storage go nowhere in particular again.
     #[oai(path = "/storage", method = "delete", operation_id = "clear_default_result_storage")]
     async fn clear_storage(&self) -> Result<NoContent, ApiError> {
-        blocks::clear_default_result_storage(&self.ctx.store).await?;
+        blocks::clear_default_result_storage(&self.ctx.ops).await?;
         Ok(NoContent)
     }
 
@@ -115,7 +115,7 @@ impl AdminApi {
     #[oai(path = "/database/clear", method = "post", operation_id = "clear_database")]
     async fn clear_database(&self, body: Input<Confirm>) -> Result<NoContent, ApiError> {
         body.check()?;
-        clear(&self.ctx.store).await?;
+        clear(&self.ctx.ops).await?;
         Ok(NoContent)
     }
 

@@ -163,7 +163,7 @@ impl LimitsApi {
     async fn lease(&self, body: Input<LeaseSlots>) -> Result<Out<ConcurrencyLimitWithLeaseResponse>, ApiError> {
         body.want.check()?;
         check_duration(body.lease_duration)?;
-        Ok(Out(ConcurrencyLimitWithLeaseResponse { lease_id: self.ctx.store.new_id(), limits: Vec::new() }))
+        Ok(Out(ConcurrencyLimitWithLeaseResponse { lease_id: self.ctx.reader.new_id(), limits: Vec::new() }))
     }
 
     /// Gives the slots of a lease back. A lease that is over already is no fault.

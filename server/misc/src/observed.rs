@@ -105,7 +105,7 @@ impl ObservedApi {
             order: Vec::new(),
             limit: 10_000,
         };
-        for group in self.ctx.store.aggregate(aggregate).await? {
+        for group in self.ctx.reader.aggregate(aggregate).await? {
             let Ok([kind, name, first, last]) = <[_; 4]>::try_from(group) else { continue };
             let kind = StateType::from_value(kind)?.as_str();
             let (first, last) = (Time::from_value(first)?, Time::from_value(last)?);

@@ -25,7 +25,7 @@ impl RootApi {
     /// Whether the server and its storage can take requests.
     #[oai(path = "/ready", method = "get", operation_id = "read_readiness")]
     async fn ready(&self) -> Raw {
-        match self.ctx.store.backend().heads().await {
+        match self.ctx.reader.heads().await {
             Ok(_) => Raw::ok(json!({"message": "OK"})),
             Err(error) => {
                 tracing::warn!(%error, "not ready");

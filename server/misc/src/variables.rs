@@ -2,7 +2,7 @@
 
 use mintaka_api_filters::leaf::{IdFilter, Leaf, NameFilter, Operator, TagsFilter, contains_pattern};
 use mintaka_core::records::{Variable, variable};
-use mintaka_core::{Error, Filter, Json, Store, Tags, is_like};
+use mintaka_core::{Error, Filter, Json, Reader, Tags, is_like};
 use mintaka_http::{ApiError, Client, Created, Ctx, Input, NoContent, Out, Page, Problem, View, list};
 use mintaka_orchestration::ops::Edited;
 use mintaka_orchestration::ops::variables::{
@@ -72,13 +72,13 @@ impl ValueFilter {
 
 impl VariableFilter {
     /// The filter of the store. Values are opaque to it: those that a condition names are looked up first.
-    async fn filter(&self, store: &Store) -> Result<Filter, Error> {
+    async fn filter(&self, reader: &Reader) -> Result<Filter, Error> {
         let id = self.id.iter().map(|leaf| leaf.on(variable::id));
         let name = self.name.iter().map(|leaf| leaf.on(variable::name));
         let tags = self.tags.iter().map(|leaf| leaf.on(variable::tags));
         let mut criteria: Vec<Filter> = id.chain(name).chain(tags).collect();
         if let Some(wanted) = &self.value {
-            let all = store.all::<Variable>(Filter::all()).await?;
+            let all = reader.all::<Variable>(Filter::all()).await?;
             let met = all.iter().filter(|row| wanted.meets(&text_of(&row.value)));
             criteria.push(Filter::any(variable::id, met.map(|row| row.id)));
         }
@@ -129,7 +129,7 @@ impl VariablesRootApi {
             MaybeUndefined::Value(value) => value,
         };
         let value = check_value(value, &client)?;
-        match create_variable(&self.ctx.store, body.name.clone(), value, Tags(body.tags)).await? {
+        match create_variable(&self.ctx.ops, body.name.clone(), value, Tags(body.tags)).await? {
             Some(row) => Ok(Created::new(shown(row, &client))),
             None if client.is_v2() => Err(ApiError::integrity()),
             None => Err(ApiError::conflict(format!("A variable with the name '{}' already exists.", body.name))),
@@ -148,7 +148,7 @@ impl VariablesApi {
     #[oai(path = "/filter", method = "post", operation_id = "filter_variables")]
     async fn filter(&self, body: Input<FilterVariables>, client: Client) -> Result<Out<Vec<View<Variable>>>, ApiError> {
         let page = body.page.checked(&self.ctx)?;
-        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.store).await?;
+        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.reader).await?;
         let order = body.sort.map_or_else(|| vec![(variable::name, mintaka_core::Direction::Asc)], VariableSort::order);
         let rows = list::<Variable>(&self.ctx, filter, order, page).await?;
         Ok(Out(rows.into_iter().map(|row| shown(row.record, &client)).collect()))
@@ -157,8 +157,8 @@ impl VariablesApi {
     /// How many variables a filter meets.
     #[oai(path = "/count", method = "post", operation_id = "count_variables")]
     async fn count(&self, body: Input<CountVariables>) -> Result<Out<i64>, ApiError> {
-        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.store).await?;
-        Ok(Out(self.ctx.store.count::<Variable>(filter).await?))
+        let filter = body.variables.clone().unwrap_or_default().filter(&self.ctx.reader).await?;
+        Ok(Out(self.ctx.reader.count::<Variable>(filter).await?))
     }
 
     /// A variable, by name.
@@ -210,7 +210,7 @@ impl VariablesApi {
 
 impl VariablesApi {
     async fn read(&self, key: VariableKey, client: &Client) -> Result<Out<View<Variable>>, ApiError> {
-        let seen = self.ctx.store.find::<Variable>(key.into()).await?.ok_or_else(not_found)?;
+        let seen = self.ctx.reader.find::<Variable>(key.into()).await?.ok_or_else(not_found)?;
         Ok(Out(shown(seen.record, client)))
     }
 
@@ -226,7 +226,7 @@ impl VariablesApi {
             MaybeUndefined::Value(value) => Some(check_value(value, client)?),
         };
         let tags = given(body.tags)?.map(Tags);
-        match update_variable(&self.ctx.store, key, &VariableEdit { name, value, tags }).await? {
+        match update_variable(&self.ctx.ops, key, &VariableEdit { name, value, tags }).await? {
             Edited::Done(_) => Ok(NoContent),
             Edited::Missing => Err(not_found()),
             Edited::Collides => Err(ApiError::integrity()),
@@ -234,7 +234,7 @@ impl VariablesApi {
     }
 
     async fn delete(&self, key: VariableKey) -> Result<NoContent, ApiError> {
-        match delete_variable(&self.ctx.store, key).await? {
+        match delete_variable(&self.ctx.ops, key).await? {
             true => Ok(NoContent),
             false => Err(not_found()),
         }

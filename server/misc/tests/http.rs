@@ -10,6 +10,7 @@ use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{BlockDocument, BlockSchema, Event, FlowRunState, StateType, Variable};
 use mintaka_core::{Batch, Filter, Json, Store};
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::caller::ClientLine;
 use poem::{Endpoint, Response};
 use serde_json::{Value, json};
@@ -18,11 +19,13 @@ use uuid::Uuid;
 struct Api<E> {
     calls: Calls<E>,
     ctx: Ctx,
+    store: Store,
 }
 
 fn api_with(settings: Settings) -> Api<impl Endpoint<Output = Response>> {
-    let ctx = Ctx::new(Store::new(Arc::new(MemoryStore::new())), settings);
-    Api { calls: calls(&ctx, mintaka_api_misc::apis(&ctx)), ctx }
+    let store = Store::new(Arc::new(MemoryStore::new()));
+    let ctx = Ctx::new(Operations::over(store.clone()), settings);
+    Api { calls: calls(&ctx, mintaka_api_misc::apis(&ctx)), ctx, store }
 }
 
 fn api() -> Api<impl Endpoint<Output = Response>> {
@@ -194,7 +197,7 @@ async fn variables_live_by_id_and_by_name() {
     }
     api.expect(V3, "GET", "/variables/nonsense", Value::Null, 404).await;
 
-    let events = api.ctx.store.all::<Event>(Filter::all()).await.unwrap();
+    let events = api.ctx.reader.all::<Event>(Filter::all()).await.unwrap();
     let told: Vec<&str> = events.iter().map(|event| event.event.rsplit('.').next().unwrap()).collect();
     assert_eq!(told, ["created", "updated", "created", "deleted"], "refused changes are not told");
 }
@@ -298,7 +301,7 @@ async fn worker_types_come_from_the_built_in_ones_and_from_a_folder() {
 #[tokio::test]
 async fn the_default_result_storage_must_be_a_block_that_can_be_written_to() {
     let api = api();
-    let store = &api.ctx.store;
+    let store = &api.store;
     let now = store.now();
     let mut documents = Vec::new();
     for (n, capabilities) in [["write-path", "read-path"].as_slice(), &[]].into_iter().enumerate() {
@@ -348,9 +351,9 @@ async fn clearing_needs_a_confirmation_and_leaves_nothing() {
         api.expect(V3, "POST", "/variables/", json!({"name": format!("v{n}"), "value": 1}), 201).await;
     }
     api.expect(V2, "POST", "/admin/database/clear", Value::Null, 400).await;
-    assert_eq!(api.ctx.store.count::<Variable>(Filter::all()).await.unwrap(), 3);
+    assert_eq!(api.ctx.reader.count::<Variable>(Filter::all()).await.unwrap(), 3);
     api.expect(V2, "POST", "/admin/database/clear", json!({"confirm": true}), 204).await;
-    assert_eq!(api.ctx.store.count::<Variable>(Filter::all()).await.unwrap(), 0);
+    assert_eq!(api.ctx.reader.count::<Variable>(Filter::all()).await.unwrap(), 0);
     api.expect(V2, "POST", "/admin/database/create", json!({"confirm": true}), 204).await;
     api.expect(V2, "POST", "/admin/database/drop", json!({"confirm": true}), 501).await;
 }
@@ -358,7 +361,7 @@ async fn clearing_needs_a_confirmation_and_leaves_nothing() {
 #[tokio::test]
 async fn observed_states_are_distinct_and_newest_first() {
     let api = api();
-    let store = &api.ctx.store;
+    let store = &api.store;
     let start = store.now();
     let history = [
         (StateType::Running, "Running", 1.0),

@@ -179,7 +179,7 @@ impl ArtifactsRoot {
             task_run_id: body.task_run_id,
             ..Artifact::default()
         };
-        Ok(Created::new(create_artifact(&self.ctx.store, new, client.by.line).await?.into()))
+        Ok(Created::new(create_artifact(&self.ctx.ops, new, client.by.line).await?.into()))
     }
 }
 
@@ -194,7 +194,7 @@ impl Artifacts {
     /// Counts artifacts.
     #[oai(path = "/count", method = "post", operation_id = "count_artifacts")]
     async fn count_artifacts(&self, client: Client, body: Input<ArtifactsSelection>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<Artifact>(body.to_filter(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<Artifact>(body.to_filter(&client)).await?))
     }
 
     /// Lists artifacts.
@@ -217,7 +217,7 @@ impl Artifacts {
         client: Client,
         body: Input<CollectionsSelection>,
     ) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<ArtifactCollection>(body.to_filter(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<ArtifactCollection>(body.to_filter(&client)).await?))
     }
 
     /// Lists the latest artifacts of keys.
@@ -238,7 +238,7 @@ impl Artifacts {
     /// The latest artifact of a key, under the id of the collection.
     #[oai(path = "/:key/latest", method = "get", operation_id = "read_latest_artifact")]
     async fn read_latest_artifact(&self, key: Path<String>) -> Result<Out<View<Artifact>>, ApiError> {
-        let found = self.ctx.store.find::<ArtifactCollection>(Key::Unique(vec![key.0.into()])).await?;
+        let found = self.ctx.reader.find::<ArtifactCollection>(Key::Unique(vec![key.0.into()])).await?;
         let found = found.ok_or_else(unknown)?.record;
         let shown = Artifact {
             id: found.id,
@@ -258,7 +258,7 @@ impl Artifacts {
     /// The artifact of an id.
     #[oai(path = "/:id", method = "get", operation_id = "read_artifact")]
     async fn read_artifact(&self, id: Path<Uuid>) -> Result<Out<View<Artifact>>, ApiError> {
-        Ok(Out(self.ctx.store.get::<Artifact>(id.0).await?.ok_or_else(unknown)?.into()))
+        Ok(Out(self.ctx.reader.get::<Artifact>(id.0).await?.ok_or_else(unknown)?.into()))
     }
 
     /// Changes what an artifact shows; the collection follows if it is the latest.
@@ -277,7 +277,7 @@ impl Artifacts {
             description: patched(description),
             metadata_,
         };
-        match update_artifact(&self.ctx.store, id.0, edit).await? {
+        match update_artifact(&self.ctx.ops, id.0, edit).await? {
             true => Ok(NoContent),
             false => Err(unknown()),
         }
@@ -286,7 +286,7 @@ impl Artifacts {
     /// Deletes an artifact; the one before it is the latest of its key then.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_artifact")]
     async fn delete_artifact(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_artifact(&self.ctx.store, id.0, client.by.line).await? {
+        match delete_artifact(&self.ctx.ops, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(unknown()),
         }

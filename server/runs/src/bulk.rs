@@ -115,7 +115,7 @@ impl Bulk {
         let found = list::<Flow>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
         let mut deleted = Vec::new();
         for id in found.into_iter().map(|flow| flow.id) {
-            if delete_flow(&self.ctx.store, id, client.by.line).await? {
+            if delete_flow(&self.ctx.ops, id, client.by.line).await? {
                 deleted.push(id);
             }
         }
@@ -136,7 +136,7 @@ impl Bulk {
     ) -> Result<Out<BulkDeleted>, ApiError> {
         let Exact(FlowRunsToDelete { flow_runs, limit }) = body;
         let deleted = self.flow_runs(&client, flow_runs, limit).await?;
-        delete_flow_runs(&self.ctx.store, &deleted).await?;
+        delete_flow_runs(&self.ctx.ops, &deleted).await?;
         Ok(Out(BulkDeleted { deleted }))
     }
 
@@ -155,8 +155,7 @@ impl Bulk {
         let Exact(FlowRunsToSet { flow_runs, state, force, limit }) = body;
         let mut results = Vec::new();
         for flow_run_id in self.flow_runs(&client, flow_runs, limit).await? {
-            let done =
-                set_flow_run_state(&self.ctx.store, flow_run_id, state.0.clone(), policy(force), &client.by).await;
+            let done = set_flow_run_state(&self.ctx.ops, flow_run_id, state.0.clone(), policy(force), &client.by).await;
             let outcome = match done {
                 Ok(done) => Orchestrated { state: done.state, status: done.status, details: done.details },
                 Err(error) => {

@@ -52,7 +52,7 @@ impl Inputs {
         if !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
             return Err(ApiError::member("key", "key must only contain lowercase letters, numbers, and dashes."));
         }
-        send_input(&self.ctx.store, id.0, &key, value, sender).await?;
+        send_input(&self.ctx.ops, id.0, &key, value, sender).await?;
         Ok(Raw { status: StatusCode::CREATED, value: serde_json::Value::Null })
     }
 
@@ -73,7 +73,7 @@ impl Inputs {
             .filter(filter)
             .order(flow_run_input::created, Direction::Asc)
             .limit(limit);
-        let inputs = self.ctx.store.select::<FlowRunInput>(query).await?;
+        let inputs = self.ctx.reader.select::<FlowRunInput>(query).await?;
         Ok(Out(inputs.into_iter().map(View::from).collect()))
     }
 
@@ -84,7 +84,7 @@ impl Inputs {
         id: Path<Uuid>,
         #[oai(name = "key")] name: Path<String>,
     ) -> Result<Bytes, ApiError> {
-        let input = self.ctx.store.find::<FlowRunInput>(input_key(id.0, &name)).await?;
+        let input = self.ctx.reader.find::<FlowRunInput>(input_key(id.0, &name)).await?;
         let input = input.ok_or_else(|| ApiError::not_found(WHAT))?;
         Ok(Bytes { content_type: "text/plain; charset=utf-8", headers: Vec::new(), body: input.record.value.into() })
     }
@@ -96,7 +96,7 @@ impl Inputs {
         id: Path<Uuid>,
         #[oai(name = "key")] name: Path<String>,
     ) -> Result<NoContent, ApiError> {
-        match delete_input(&self.ctx.store, id.0, &name).await? {
+        match delete_input(&self.ctx.ops, id.0, &name).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -165,26 +165,26 @@ impl FlowRunsRoot {
             state: body.state.map(|state| state.0),
             ..NewFlowRun::of(body.flow_id)
         };
-        let made = ops::create_flow_run(&self.ctx.store, new, &client.by).await?;
+        let made = ops::create_flow_run(&self.ctx.ops, new, &client.by).await?;
         Ok(Created { new: made.created, value: flow_run_in(&self.ctx, made.run, made.state).await? })
     }
 
     /// The queue of the default agent pool, if it has one of that name. (wire: agents match runs by the queue's name)
     async fn queue_of_agents(&self, queue: &str) -> Result<Option<Uuid>, ApiError> {
-        let store = &self.ctx.store;
-        let Some(pool) = pool_named(store, DEFAULT_AGENT_POOL).await? else { return Ok(None) };
-        Ok(queue_named(store, pool.id, queue).await?.map(|queue| queue.id))
+        let reader = &self.ctx.reader;
+        let Some(pool) = pool_named(reader, DEFAULT_AGENT_POOL).await? else { return Ok(None) };
+        Ok(queue_named(reader, pool.id, queue).await?.map(|queue| queue.id))
     }
 
     /// The queue of a pool, its default one without a name.
     async fn queue_of(&self, pool: &str, queue: Option<&str>) -> Result<Uuid, ApiError> {
-        let found = pool_named(&self.ctx.store, pool).await?;
+        let found = pool_named(&self.ctx.reader, pool).await?;
         let Some(queue) = queue.filter(|name| !name.is_empty()) else {
             let unknown = || ApiError::detail(StatusCode::NOT_FOUND, format!("Work pool \"{pool}\" not found."));
             return found.map(|pool| pool.default_queue_id).ok_or_else(unknown);
         };
         let queue_found = match found {
-            Some(pool) => queue_named(&self.ctx.store, pool.id, queue).await?,
+            Some(pool) => queue_named(&self.ctx.reader, pool.id, queue).await?,
             None => None,
         };
         queue_found.map(|queue| queue.id).ok_or_else(|| {
@@ -209,7 +209,7 @@ impl FlowRuns {
     /// Counts flow runs.
     #[oai(path = "/count", method = "post", operation_id = "count_flow_runs")]
     async fn count_flow_runs(&self, client: Client, body: Input<Filters>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<FlowRun>(body.for_flow_runs(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<FlowRun>(body.for_flow_runs(&client)).await?))
     }
 
     /// Lists flow runs.
@@ -255,14 +255,14 @@ impl FlowRuns {
         if let Some(parameters) = &body.parameters {
             check_parameters(&self.ctx, &client, &parameters.0)?;
         }
-        update_flow_run(&self.ctx.store, id.0, &edit_of(body.0)).await?;
+        update_flow_run(&self.ctx.ops, id.0, &edit_of(body.0)).await?;
         Ok(NoContent)
     }
 
     /// Adds labels to those of a flow run.
     #[oai(path = "/:id/labels", method = "patch", operation_id = "update_flow_run_labels")]
     async fn update_flow_run_labels(&self, id: Path<Uuid>, body: Input<Labels>) -> Result<NoContent, ApiError> {
-        match add_labels(&self.ctx.store, id.0, &body.0.0).await? {
+        match add_labels(&self.ctx.ops, id.0, &body.0.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::message(StatusCode::NOT_FOUND, format!("Flow run with id {} not found", id.0))),
         }
@@ -271,7 +271,7 @@ impl FlowRuns {
     /// Deletes a flow run with its states, inputs, task runs and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow_run")]
     async fn delete_flow_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_flow_run(&self.ctx.store, id.0).await? {
+        match delete_flow_run(&self.ctx.ops, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -87,7 +87,7 @@ impl FlowsRoot {
         let Input(FlowCreate { name, tags, labels }) = body;
         check_name(&name, &client)?;
         let labels = labels.map_or_else(Json::object, Json::from);
-        let (flow, new) = create_flow(&self.ctx.store, name, Tags(tags), labels, client.by.line).await?;
+        let (flow, new) = create_flow(&self.ctx.ops, name, Tags(tags), labels, client.by.line).await?;
         Ok(Created { new, value: flow.into() })
     }
 }
@@ -103,7 +103,7 @@ impl Flows {
     /// Counts flows.
     #[oai(path = "/count", method = "post", operation_id = "count_flows")]
     async fn count_flows(&self, client: Client, body: Input<Filters>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<Flow>(body.for_flows(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<Flow>(body.for_flows(&client)).await?))
     }
 
     /// Lists flows.
@@ -131,7 +131,7 @@ impl Flows {
     #[oai(path = "/name/:name", method = "get", operation_id = "read_flow_by_name")]
     async fn read_flow_by_name(&self, name: Path<String>) -> Result<Out<View<Flow>>, ApiError> {
         let key = Key::Unique(vec![name.0.into()]);
-        let flow = self.ctx.store.find::<Flow>(key).await?.ok_or_else(|| ApiError::not_found(WHAT))?;
+        let flow = self.ctx.reader.find::<Flow>(key).await?.ok_or_else(|| ApiError::not_found(WHAT))?;
         Ok(Out(flow.into()))
     }
 
@@ -149,7 +149,7 @@ impl Flows {
         id: Path<Uuid>,
         body: Input<FlowUpdate>,
     ) -> Result<NoContent, ApiError> {
-        match update_flow(&self.ctx.store, id.0, body.0.tags.map(Tags), client.by.line).await? {
+        match update_flow(&self.ctx.ops, id.0, body.0.tags.map(Tags), client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }
@@ -158,7 +158,7 @@ impl Flows {
     /// Deletes a flow with its deployments and runs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow")]
     async fn delete_flow(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_flow(&self.ctx.store, id.0, client.by.line).await? {
+        match delete_flow(&self.ctx.ops, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -7,7 +7,7 @@ use mintaka_api_filters::{by_id, task_run_views};
 use mintaka_core::records::{
     Artifact, ArtifactCollection, Flow, FlowRun, StateType, TaskRun, artifact, artifact_collection, flow_run, task_run,
 };
-use mintaka_core::{Direction, Filter, Json, Query, Record, Store, Time};
+use mintaka_core::{Direction, Filter, Json, Query, Reader, Record, Time};
 use mintaka_http::{ApiError, Client, Ctx, Out, When};
 use mintaka_orchestration::State;
 use poem::http::StatusCode;
@@ -151,7 +151,7 @@ impl Graphs {
     async fn read_flow_run_graph_v1(&self, id: Path<Uuid>) -> Result<Out<Vec<Plain<Dependency>>>, ApiError> {
         let unknown = || format!("Flow run with id {} not found", id.0);
         self.run(id.0, unknown).await?;
-        let runs = self.ctx.store.all::<TaskRun>(Filter::eq(task_run::flow_run_id, id.0)).await?;
+        let runs = self.ctx.reader.all::<TaskRun>(Filter::eq(task_run::flow_run_id, id.0)).await?;
         let views = task_run_views(&self.ctx, runs).await?;
         let dependency = |view: mintaka_api_filters::TaskRunView| {
             let (run, extra) = (view.record, view.extra);
@@ -209,7 +209,7 @@ type Pair = (TaskRun, Option<FlowRun>);
 
 impl Graphs {
     async fn run(&self, id: Uuid, unknown: impl FnOnce() -> String) -> Result<FlowRun, ApiError> {
-        let run = self.ctx.store.get::<FlowRun>(id).await?;
+        let run = self.ctx.reader.get::<FlowRun>(id).await?;
         run.map(|run| run.record).ok_or_else(|| ApiError::message(StatusCode::NOT_FOUND, unknown()))
     }
 
@@ -222,7 +222,7 @@ impl Graphs {
     ) -> Result<Vec<Node>, ApiError> {
         let pairs = self.pairs(id).await?;
         let flow_ids = pairs.iter().filter_map(|(_, run)| run.as_ref().map(|run| run.flow_id));
-        let flows: HashMap<Uuid, Flow> = by_id(&self.ctx.store, flow_ids).await?;
+        let flows: HashMap<Uuid, Flow> = by_id(&self.ctx.reader, flow_ids).await?;
         let times = |pair: &Pair| start_of(pair, client.is_v2()).map(|start| (start, end_of(pair, client.is_v2())));
         let timed: Vec<(Pair, (Time, Option<Time>))> =
             pairs.into_iter().filter_map(|pair| Some(times(&pair)?).map(|times| (pair, times))).collect();
@@ -270,10 +270,10 @@ impl Graphs {
 
     /// The task runs of a flow run, each with every flow run that it stands for.
     async fn pairs(&self, id: Uuid) -> Result<Vec<Pair>, ApiError> {
-        let tasks = self.ctx.store.all::<TaskRun>(Filter::eq(task_run::flow_run_id, id)).await?;
+        let tasks = self.ctx.reader.all::<TaskRun>(Filter::eq(task_run::flow_run_id, id)).await?;
         let ids: Vec<Uuid> = tasks.iter().map(|task| task.id).collect();
         let subflows =
-            all_in::<FlowRun>(&self.ctx.store, &ids, |ids| Filter::any(flow_run::parent_task_run_id, ids)).await?;
+            all_in::<FlowRun>(&self.ctx.reader, &ids, |ids| Filter::any(flow_run::parent_task_run_id, ids)).await?;
         let mut by_task: HashMap<Uuid, Vec<FlowRun>> = HashMap::new();
         for run in subflows {
             if let Some(task) = run.parent_task_run_id {
@@ -303,10 +303,10 @@ impl Graphs {
         ]);
         let query =
             Query::of(&artifact::TABLE).filter(shown).order(artifact::created, Direction::Asc).limit(MAX_ARTIFACTS);
-        let artifacts = self.ctx.store.select::<Artifact>(query).await?;
+        let artifacts = self.ctx.reader.select::<Artifact>(query).await?;
         let ids: Vec<Uuid> = artifacts.iter().filter(|a| a.key.is_some()).map(|a| a.id).collect();
         let of_ids = |ids| Filter::any(artifact_collection::latest_id, ids);
-        let latest = all_in::<ArtifactCollection>(&self.ctx.store, &ids, of_ids).await?;
+        let latest = all_in::<ArtifactCollection>(&self.ctx.reader, &ids, of_ids).await?;
         let latest: HashSet<Uuid> = latest.into_iter().map(|collection| collection.latest_id).collect();
         let mut by_task: HashMap<Option<Uuid>, Vec<GraphArtifact>> = HashMap::new();
         for artifact in artifacts.into_iter().map(|seen| seen.record) {
@@ -342,13 +342,13 @@ fn end_of((task, run): &Pair, v2: bool) -> Option<Time> {
 
 /// All records that a filter over some of the ids meets, for all ids.
 async fn all_in<R: Record>(
-    store: &Store,
+    reader: &Reader,
     ids: &[Uuid],
     filter: impl Fn(Vec<Uuid>) -> Filter,
 ) -> Result<Vec<R>, ApiError> {
     let mut found = Vec::new();
     for ids in ids.chunks(CHUNK) {
-        found.extend(store.all::<R>(filter(ids.to_vec())).await?.into_iter().map(|seen| seen.record));
+        found.extend(reader.all::<R>(filter(ids.to_vec())).await?.into_iter().map(|seen| seen.record));
     }
     Ok(found)
 }

@@ -143,7 +143,7 @@ impl Histories {
     /// Seconds by which flow runs are late on average; null without any.
     #[oai(path = "/flow_runs/lateness", method = "post", operation_id = "flow_run_lateness", tag = "Chapter::FlowRuns")]
     async fn flow_run_lateness(&self, client: Client, body: Input<Filters>) -> Result<Out<Nullable<f64>>, ApiError> {
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         let filter = body.for_flow_runs(&client);
         let started = Aggregate {
             measures: vec![Measure::Count, Measure::Sum(FLOW_RUNS.delay)],
@@ -154,8 +154,8 @@ impl Histories {
             measures: vec![Measure::SumSince(FLOW_RUNS.expected, now)],
             ..Aggregate::count(FLOW_RUNS.table, filter.and(FLOW_RUNS.late(now, &open)))
         };
-        let started = self.ctx.store.aggregate(started).await?.pop().unwrap_or_default();
-        let waiting = self.ctx.store.aggregate(waiting).await?.pop().unwrap_or_default();
+        let started = self.ctx.reader.aggregate(started).await?.pop().unwrap_or_default();
+        let waiting = self.ctx.reader.aggregate(waiting).await?.pop().unwrap_or_default();
         let count = number(started.first());
         let seconds = number(started.get(1)) - number(waiting.first()) / 1e6;
         Ok(Out(Nullable((count > 0.0).then(|| seconds / count))))
@@ -216,7 +216,7 @@ impl Histories {
         origin: Time,
         width: i64,
     ) -> Result<BTreeMap<i64, Vec<HistoryResponseState>>, ApiError> {
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         let grouped = |filter, measures| Aggregate {
             by: vec![
                 Group::Bucket { column: columns.expected, origin, width },
@@ -233,7 +233,7 @@ impl Histories {
             Measure::SumSince(columns.entered, now),
             Measure::Sum(columns.delay),
         ];
-        let all = self.ctx.store.aggregate(grouped(within.clone(), measures)).await?;
+        let all = self.ctx.reader.aggregate(grouped(within.clone(), measures)).await?;
         // Most runs of the past have ended: what is not there is not looked for.
         let is_there = |state: &Option<StateType>| all.iter().any(|row| state_of(row.get(1)) == *state);
         let open: Vec<_> = open_states().filter(is_there).collect();
@@ -241,7 +241,7 @@ impl Histories {
             Vec::new()
         } else {
             let late = within.and(columns.late(now, &open));
-            self.ctx.store.aggregate(grouped(late, vec![Measure::SumSince(columns.expected, now)])).await?
+            self.ctx.reader.aggregate(grouped(late, vec![Measure::SumSince(columns.expected, now)])).await?
         };
 
         let mut sums: BTreeMap<(i64, Option<String>, Option<String>), Sums> = BTreeMap::new();

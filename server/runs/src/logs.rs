@@ -3,7 +3,7 @@
 use futures_util::stream;
 use mintaka_api_filters::LogFilter;
 use mintaka_core::records::{FlowRun, Log, log};
-use mintaka_core::{Col, Direction, Filter, Query, Store, Time, Value};
+use mintaka_core::{Col, Direction, Filter, Query, Reader, Time, Value};
 use mintaka_http::{ApiError, Bytes, Client, Ctx, Input, Out, Page, Raw, View, When, list, read, sort};
 use mintaka_orchestration::ops::logs::{NewLog, keep_logs};
 use poem::http::StatusCode;
@@ -67,7 +67,7 @@ impl LogsRoot {
             flow_run_id: line.flow_run_id,
             task_run_id: line.task_run_id,
         });
-        keep_logs(&self.ctx.store, lines).await?;
+        keep_logs(&self.ctx.ops, lines).await?;
         Ok(Raw { status: StatusCode::CREATED, value: serde_json::Value::Null })
     }
 }
@@ -112,7 +112,7 @@ impl FlowRunLogs {
         Ok(Bytes {
             content_type: "text/csv; charset=utf-8",
             headers: vec![("Content-Disposition", disposition)],
-            body: poem::Body::from_bytes_stream(csv(self.ctx.store.clone(), id.0)),
+            body: poem::Body::from_bytes_stream(csv(self.ctx.reader.clone(), id.0)),
         })
     }
 }
@@ -127,9 +127,9 @@ enum At {
 }
 
 /// The lines of a flow run as CSV, a page at a time.
-fn csv(store: Store, run: Uuid) -> impl stream::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send + 'static {
+fn csv(reader: Reader, run: Uuid) -> impl stream::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send + 'static {
     stream::try_unfold(At::Start, move |at| {
-        let store = store.clone();
+        let reader = reader.clone();
         async move {
             let after = match at {
                 At::Start => {
@@ -143,7 +143,7 @@ fn csv(store: Store, run: Uuid) -> impl stream::Stream<Item = Result<Vec<u8>, st
             let mut query = Query::of(&log::TABLE).filter(Filter::eq(log::flow_run_id, run)).limit(CSV_PAGE);
             query.order = oldest_first();
             query.after = (!after.is_empty()).then_some(after);
-            let lines = store.select::<Log>(query).await.map_err(std::io::Error::other)?;
+            let lines = reader.select::<Log>(query).await.map_err(std::io::Error::other)?;
             let next = lines.last().filter(|_| lines.len() as u64 == CSV_PAGE);
             let next = next.map(|line| vec![Value::Time(line.timestamp), Value::Uuid(line.id)]);
             let text: String = lines.iter().map(|line| csv_line(line)).collect();

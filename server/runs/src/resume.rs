@@ -35,6 +35,6 @@ impl Resume {
         body: Input<ResumeBody>,
     ) -> Result<Created<Plain<Orchestrated>>, ApiError> {
         let sent = Value::Object(body.0.run_input.unwrap_or_default().0);
-        Ok(answer(resume_flow_run(&self.ctx.store, id.0, &sent, &client.by).await?))
+        Ok(answer(resume_flow_run(&self.ctx.ops, id.0, &sent, &client.by).await?))
     }
 }

@@ -52,7 +52,7 @@ impl SavedSearchesRoot {
     #[oai(path = "/", method = "put", operation_id = "save_search")]
     async fn save_search(&self, body: Input<SavedSearchCreate>) -> Result<Created<View<SavedSearch>>, ApiError> {
         let Input(SavedSearchCreate { name, filters }) = body;
-        let (search, new) = save_search(&self.ctx.store, name, Json::of(&filters)).await?;
+        let (search, new) = save_search(&self.ctx.ops, name, Json::of(&filters)).await?;
         Ok(Created { new, value: search.into() })
     }
 }
@@ -83,7 +83,7 @@ impl SavedSearches {
     /// Deletes a filter.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_saved_search")]
     async fn delete_saved_search(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_search(&self.ctx.store, id.0).await? {
+        match delete_search(&self.ctx.ops, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

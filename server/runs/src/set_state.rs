@@ -84,7 +84,7 @@ impl SetState {
         body: Input<SetStateBody>,
     ) -> Result<Created<Plain<Orchestrated>>, ApiError> {
         let Input(SetStateBody { state, force }) = body;
-        set_flow_run_state(&self.ctx.store, id.0, state.0, policy(force), &client.by).await.map(answer).map_err(told)
+        set_flow_run_state(&self.ctx.ops, id.0, state.0, policy(force), &client.by).await.map(answer).map_err(told)
     }
 
     /// Proposes a state for a task run.
@@ -101,6 +101,6 @@ impl SetState {
         body: Input<SetStateBody>,
     ) -> Result<Created<Plain<Orchestrated>>, ApiError> {
         let Input(SetStateBody { state, force }) = body;
-        set_task_run_state(&self.ctx.store, id.0, state.0, force, &client.by).await.map(answer).map_err(told)
+        set_task_run_state(&self.ctx.ops, id.0, state.0, force, &client.by).await.map(answer).map_err(told)
     }
 }

@@ -28,7 +28,7 @@ where
     State: TryFrom<R, Error = Error>,
 {
     let query = Query::of(R::TABLE).filter(Filter::eq(run_id, id)).order(timestamp, Direction::Asc).limit(ALL);
-    let rows = ctx.store.select::<R>(query).await?;
+    let rows = ctx.reader.select::<R>(query).await?;
     rows.into_iter().map(|row| State::try_from(row.record).map_err(ApiError::from)).collect()
 }
 

@@ -132,7 +132,7 @@ impl TaskRunsRoot {
             state: body.state.map(|state| state.0),
             ..NewTaskRun::of(body.flow_run_id, body.task_key, body.dynamic_key)
         };
-        let made = ops::create_task_run(&self.ctx.store, new, &client.by).await?;
+        let made = ops::create_task_run(&self.ctx.ops, new, &client.by).await?;
         Ok(Created { new: made.created, value: task_run_in(&self.ctx, made.run, made.state) })
     }
 }
@@ -148,7 +148,7 @@ impl TaskRuns {
     /// Counts task runs.
     #[oai(path = "/count", method = "post", operation_id = "count_task_runs")]
     async fn count_task_runs(&self, client: Client, body: Input<Filters>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<TaskRun>(body.for_task_runs(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<TaskRun>(body.for_task_runs(&client)).await?))
     }
 
     /// Lists task runs.
@@ -191,7 +191,7 @@ impl TaskRuns {
             MaybeUndefined::Null => Some(named(None)),
             MaybeUndefined::Value(name) => Some(named(Some(name))),
         };
-        match rename_task_run(&self.ctx.store, id.0, name).await? {
+        match rename_task_run(&self.ctx.ops, id.0, name).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found("Task run")),
         }
@@ -200,7 +200,7 @@ impl TaskRuns {
     /// Deletes a task run with its states and logs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_task_run")]
     async fn delete_task_run(&self, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_task_run(&self.ctx.store, id.0).await? {
+        match delete_task_run(&self.ctx.ops, id.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

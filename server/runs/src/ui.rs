@@ -138,7 +138,7 @@ impl Ui {
         let order = body.sort.map_or_else(latest_first, FlowRunSort::order);
         let filter = body.filters.for_flow_runs(&client);
         let runs = list::<FlowRun>(&self.ctx, filter, order, (limit, body.offset)).await?;
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         let dot = |run: FlowRun| {
             Some(SimpleFlowRun {
                 id: run.id,
@@ -176,7 +176,7 @@ impl Ui {
             .filter(Filter::eq(flow_run::state_type, StateType::Scheduled))
             .order(flow_run::next_scheduled_start_time, Direction::Asc);
         query.each = Some(each);
-        let runs = self.ctx.store.select::<FlowRun>(query).await?;
+        let runs = self.ctx.reader.select::<FlowRun>(query).await?;
         let mut next: BTreeMap<String, Nullable<SimpleNextFlowRun>> =
             body.flow_ids.iter().map(|id| (id.to_string(), Nullable(None))).collect();
         for run in runs.into_iter().map(|seen| seen.record) {
@@ -206,7 +206,7 @@ impl Ui {
             ..Aggregate::count(&task_run::TABLE, body.for_task_runs(&client))
         };
         let mut counts: BTreeMap<String, i64> = StateType::ALL.iter().map(|t| (t.to_string(), 0)).collect();
-        for row in self.ctx.store.aggregate(by_type).await? {
+        for row in self.ctx.reader.aggregate(by_type).await? {
             if let [Value::Text(state_type), Value::Int(count)] = row.as_slice() {
                 counts.insert(state_type.clone(), *count);
             }
@@ -229,7 +229,7 @@ impl Ui {
         };
         ended(task_runs);
         let origin = Time::from_micros(after.0.micros().div_euclid(MINUTE) * MINUTE);
-        let last = before.map_or_else(|| self.ctx.store.now(), |time| time.0);
+        let last = before.map_or_else(|| self.ctx.reader.now(), |time| time.0);
         let end = (last.micros().div_euclid(MINUTE) + 1) * MINUTE;
         let width = ((end - origin.micros()) / BARS).max(1);
         let counted = Aggregate {
@@ -241,7 +241,7 @@ impl Ui {
             ..Aggregate::count(&task_run::TABLE, filters.for_task_runs_of_pools(&client))
         };
         let mut bars = [TaskRunCount::default(); BARS as usize];
-        for row in self.ctx.store.aggregate(counted).await? {
+        for row in self.ctx.reader.aggregate(counted).await? {
             let [Value::Int(bar), Value::Text(state_type), Value::Int(count)] = row.as_slice() else { continue };
             let Some(bar) = usize::try_from((*bar).min(BARS - 1)).ok().and_then(|bar| bars.get_mut(bar)) else {
                 continue;
@@ -259,7 +259,7 @@ impl Ui {
     async fn ui_read_task_run(&self, id: Path<Uuid>) -> Result<Out<View<TaskRun, UiTaskRunExtra>>, ApiError> {
         let run = read::<TaskRun>(&self.ctx, id.0, WHAT).await?;
         let flow_run = match run.flow_run_id {
-            Some(id) => self.ctx.store.get::<FlowRun>(id).await?,
+            Some(id) => self.ctx.reader.get::<FlowRun>(id).await?,
             None => None,
         };
         let View { record, extra } = task_run_view(&self.ctx, run).await?;
@@ -293,7 +293,7 @@ impl Ui {
         let grouped =
             Aggregate { by: vec![Group::Column(column)], limit: ids.len() as u64, ..Aggregate::count(table, of_ids) };
         let mut counts: BTreeMap<String, i64> = ids.iter().map(|id| (id.to_string(), 0)).collect();
-        for row in self.ctx.store.aggregate(grouped).await? {
+        for row in self.ctx.reader.aggregate(grouped).await? {
             if let [Value::Uuid(id), Value::Int(count)] = row.as_slice() {
                 counts.insert(id.to_string(), *count);
             }

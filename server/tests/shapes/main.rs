@@ -138,7 +138,11 @@ async fn write(world: &World) {
 /// One tick of each service.
 async fn tick(world: &World) {
     world.clock.advance_seconds(3600.0);
-    let ctx = mintaka_services::Ctx { store: world.ctx.store.clone(), cancel: world.ctx.stop.clone() };
+    let ctx = mintaka_services::Ctx {
+        reader: world.ctx.reader.clone(),
+        ops: world.ctx.ops.clone(),
+        cancel: world.ctx.stop.clone(),
+    };
     for service in mintaka_services::all(&Settings::default()) {
         world.recorder.set_asker(service.name());
         service.tick(&ctx).await.unwrap();

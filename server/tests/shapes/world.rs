@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{ManualClock, Store, Time};
 use mintaka_http::{Ctx, PREFIX, Settings};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::secrets::Sealer;
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Request, Response};
@@ -33,7 +34,10 @@ impl World {
     pub fn new() -> World {
         let clock = ManualClock::at(Time::parse(START).unwrap());
         let recorder = Arc::new(Recorder::over(MemoryStore::with_clock(Arc::new(clock.clone()))));
-        let ctx = Ctx::new(Store::with_clock(recorder.clone(), Arc::new(clock.clone())), Settings::default());
+        let ctx = Ctx::new(
+            Operations::over(Store::with_clock(recorder.clone(), Arc::new(clock.clone()))),
+            Settings::default(),
+        );
         let sealer = Arc::new(Sealer::ephemeral());
         let document = mintaka_server::document(&ctx, sealer.clone());
         let endpoint = mintaka_server::endpoint(&ctx, sealer).boxed();

@@ -171,9 +171,9 @@ impl DeploymentRunsApi {
         body: Input<DeploymentFlowRunCreate>,
     ) -> Result<Created<FlowRunView>, ApiError> {
         let ctx = &self.ctx;
-        let source = Source::read(&ctx.store, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
+        let source = Source::read(&ctx.reader, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
         let wanted = body.0.wanted(ctx, &client)?;
-        let made = create_run_of(&ctx.store, &source, wanted, &client.by).await.map_err(answered)?;
+        let made = create_run_of(&ctx.ops, &source, wanted, &client.by).await.map_err(answered)?;
         let seen = read::<FlowRun>(ctx, made.run.id, "Flow run").await?;
         Ok(Created { new: made.created, value: flow_run_view(ctx, seen).await? })
     }
@@ -191,11 +191,11 @@ impl DeploymentRunsApi {
             let text = format!("Cannot create more than {MAX_BULK} flow runs at once.");
             return Err(ApiError::detail(StatusCode::BAD_REQUEST, text));
         }
-        let source = Source::read(&ctx.store, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
+        let source = Source::read(&ctx.reader, id.0).await?.ok_or_else(|| ApiError::not_found("Deployment"))?;
         let wanted: Vec<Wanted> = body.0.into_iter().map(|one| one.wanted(ctx, &client)).collect::<Result<_, _>>()?;
         let mut results = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let (flow_run_id, error) = match create_run_of(&ctx.store, &source, one, &client.by).await {
+            let (flow_run_id, error) = match create_run_of(&ctx.ops, &source, one, &client.by).await {
                 Ok(made) => (Some(made.run.id), None),
                 Err(Refused::Op(OpError::Storage(error))) => return Err(error.into()),
                 Err(refused) => (None, Some(refused.to_string())),
@@ -212,10 +212,10 @@ impl DeploymentRunsApi {
         let ctx = &self.ctx;
         let limit = refuse_past(body.limit, ctx.settings.default_limit)?;
         let wanted = wanted(ctx, None, body.scheduled_before, limit);
-        let due = due_runs_of_deployments(&ctx.store, &body.deployment_ids, wanted).await?;
+        let due = due_runs_of_deployments(&ctx.reader, &body.deployment_ids, wanted).await?;
         let polled = Polled::Deployments(&body.deployment_ids);
         // Work is handed out even if the note of the poll cannot be written.
-        if let Err(error) = mark_polled(&ctx.store, polled, ctx.store.now()).await {
+        if let Err(error) = mark_polled(&ctx.ops, polled, ctx.reader.now()).await {
             tracing::warn!(%error, "the poll of deployments was not noted");
         }
         Ok(Out(flow_run_views(ctx, due).await?))
@@ -224,9 +224,9 @@ impl DeploymentRunsApi {
     /// Makes the runs of a deployment's schedules ahead; null, also for an unknown deployment.
     #[oai(path = "/:id/schedule", method = "post", operation_id = "schedule_deployment")]
     async fn schedule(&self, id: Path<Uuid>, body: Input<ScheduleWindow>) -> Result<Raw, ApiError> {
-        let store = &self.ctx.store;
-        let now = store.now();
-        schedule_deployment_runs(store, id.0, body.window(now), now).await?;
+        let reader = &self.ctx.reader;
+        let now = reader.now();
+        schedule_deployment_runs(&self.ctx.ops, id.0, body.window(now), now).await?;
         Ok(Raw::ok(Value::Null))
     }
 }

@@ -45,7 +45,7 @@ impl DeploymentsRoot {
         check_characters("name", &body.name)?;
         members.checked(ctx, &client)?;
         check_own_parameters(&members)?;
-        let schedules = made_schedules(&members, ctx.store.now())?;
+        let schedules = made_schedules(&members, ctx.reader.now())?;
         let line = members.line(client.by);
         let change = members.change();
         // wire: absent parameters count as sent and empty.
@@ -60,7 +60,7 @@ impl DeploymentsRoot {
             schedules,
             line,
         };
-        let (record, new) = upsert_deployment(&ctx.store, &wanted).await?;
+        let (record, new) = upsert_deployment(&ctx.ops, &wanted).await?;
         Ok(Created { new, value: deployment_view(ctx, &client, record).await? })
     }
 }

@@ -113,13 +113,13 @@ pub(crate) async fn deployment_views(
     client: &Client,
     seen: Vec<Deployment>,
 ) -> Result<Vec<DeploymentView>, ApiError> {
-    let store = &ctx.store;
+    let reader = &ctx.reader;
     let version = client.by.version;
     let without_null_queue = version.is_some_and(|version| version.0 == 3 && version <= NO_NULL_QUEUE_UNTIL);
-    let queues: HashMap<Uuid, WorkQueue> = by_id(store, seen.iter().filter_map(|one| one.work_queue_id)).await?;
-    let pools: HashMap<Uuid, WorkPool> = by_id(store, queues.values().map(|queue| queue.work_pool_id)).await?;
+    let queues: HashMap<Uuid, WorkQueue> = by_id(reader, seen.iter().filter_map(|one| one.work_queue_id)).await?;
+    let pools: HashMap<Uuid, WorkPool> = by_id(reader, queues.values().map(|queue| queue.work_pool_id)).await?;
     let mut schedules: HashMap<Uuid, Vec<DeploymentSchedule>> = HashMap::new();
-    for schedule in schedules_of(store, seen.iter().map(|one| one.id)).await? {
+    for schedule in schedules_of(reader, seen.iter().map(|one| one.id)).await? {
         schedules.entry(schedule.deployment_id).or_default().push(schedule);
     }
     let view = |mut record: Deployment| {

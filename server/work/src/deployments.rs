@@ -118,7 +118,7 @@ impl DeploymentsApi {
         flow_name: Path<String>,
         deployment_name: Path<String>,
     ) -> Result<Out<DeploymentView>, ApiError> {
-        let seen = deployment_named(&self.ctx.store, &flow_name.0, &deployment_name.0).await?;
+        let seen = deployment_named(&self.ctx.reader, &flow_name.0, &deployment_name.0).await?;
         let seen = seen.ok_or_else(|| ApiError::not_found("Deployment"))?;
         Ok(Out(deployment_view(&self.ctx, &client, seen.record).await?))
     }
@@ -153,7 +153,7 @@ impl DeploymentsApi {
     /// How many deployments there are.
     #[oai(path = "/count", method = "post", operation_id = "count_deployments")]
     async fn count(&self, client: Client, body: Input<FilterDeployments>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<Deployment>(body.filters.for_deployments(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<Deployment>(body.filters.for_deployments(&client)).await?))
     }
 
     /// Changes a deployment.
@@ -180,22 +180,22 @@ impl DeploymentsApi {
                     .set(deployment::work_queue_name, None::<String>);
             }
         }
-        let store = &self.ctx.store;
+        let reader = &self.ctx.reader;
         let (placement, parameters) = (members.placement()?, Some(members.parameters_edit()));
         let edit = DeploymentEdit { change, placement, parameters, told: !client.is_v2(), line: client.by.line };
-        edit_deployment::<ApiError>(store, id.0, &edit, |seen, existing| {
-            edited_schedules(seen, existing, &members, &client, store.now())
+        edit_deployment::<ApiError>(&self.ctx.ops, id.0, &edit, |seen, existing| {
+            edited_schedules(seen, existing, &members, &client, reader.now())
         })
         .await?
         .ok_or_else(none)?;
-        delete_scheduled_runs(&self.ctx.store, id.0, Cause::Edited).await?;
+        delete_scheduled_runs(&self.ctx.ops, id.0, Cause::Edited).await?;
         Ok(NoContent)
     }
 
     /// Deletes a deployment, its schedules and its runs that wait.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_deployment")]
     async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_deployment(&self.ctx.store, id.0, client.by.line).await? {
+        match delete_deployment(&self.ctx.ops, id.0, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found("Deployment")),
         }
@@ -213,7 +213,7 @@ impl DeploymentsApi {
         let seen = list::<Deployment>(&self.ctx, filters.for_deployments(&client), order(None), page).await?;
         let mut deleted = Vec::with_capacity(seen.len());
         for one in seen {
-            if delete_deployment(&self.ctx.store, one.id, client.by.line).await? {
+            if delete_deployment(&self.ctx.ops, one.id, client.by.line).await? {
                 deleted.push(one.id);
             }
         }
@@ -249,7 +249,7 @@ impl DeploymentsApi {
     #[oai(path = "/:id/work_queue_check", method = "get", operation_id = "check_deployment_queues")]
     async fn work_queue_check(&self, id: Path<Uuid>) -> Result<Out<Vec<View<WorkQueue>>>, ApiError> {
         let seen = read::<Deployment>(&self.ctx, id.0, "Deployment").await?;
-        let mut queues = self.ctx.store.all::<WorkQueue>(Filter::all()).await?;
+        let mut queues = self.ctx.reader.all::<WorkQueue>(Filter::all()).await?;
         queues.retain(|queue| QueueFilter::of(queue).is_none_or(|filter| filter.admits(seen.id, &seen.tags)));
         queues.sort_by_key(|queue| (queue.created, queue.id));
         Ok(Out(queues.into_iter().map(View::from).collect()))
@@ -259,9 +259,8 @@ impl DeploymentsApi {
 impl DeploymentsApi {
     /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
     async fn set_paused(&self, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
-        let store = &self.ctx.store;
         let edit = DeploymentEdit::of(Change::default().set(deployment::paused, paused));
-        edit_deployment::<ApiError>(store, id, &edit, |_, existing| match (with_schedule, existing) {
+        edit_deployment::<ApiError>(&self.ctx.ops, id, &edit, |_, existing| match (with_schedule, existing) {
             (true, [one]) => {
                 let change = Change::default().set(deployment_schedule::active, !paused);
                 Ok(vec![ScheduleEdit::Change(one.id, change)])
@@ -272,7 +271,7 @@ impl DeploymentsApi {
         .await?
         .ok_or_else(|| ApiError::not_found("Deployment"))?;
         if paused {
-            delete_scheduled_runs(store, id, Cause::Stopped).await?;
+            delete_scheduled_runs(&self.ctx.ops, id, Cause::Stopped).await?;
         }
         Ok(Raw::ok(Value::Null))
     }

@@ -9,6 +9,6 @@ pub(crate) fn wanted(ctx: &Ctx, after: Option<When>, before: Option<When>, limit
         after: after.map(|time| time.0),
         before: before.map(|time| time.0),
         limit,
-        retries_until: ctx.store.now() - ctx.settings.retry_grace,
+        retries_until: ctx.reader.now() - ctx.settings.retry_grace,
     }
 }

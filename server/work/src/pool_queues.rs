@@ -21,7 +21,7 @@ pub struct PoolQueuesApi {
 impl PoolQueuesApi {
     async fn named(&self, pool_name: &str, name: &str) -> Result<Versioned<WorkQueue>, ApiError> {
         let Ok(pool) = pool(&self.ctx, pool_name).await else { return Err(no_queue(pool_name, name)) };
-        queue_named(&self.ctx.store, pool.id, name).await?.ok_or_else(|| no_queue(pool_name, name))
+        queue_named(&self.ctx.reader, pool.id, name).await?.ok_or_else(|| no_queue(pool_name, name))
     }
 }
 
@@ -39,7 +39,7 @@ impl PoolQueuesApi {
         let of = pool(&self.ctx, &work_pool_name.0).await?;
         // wire: the text shows the placeholder, on both lines.
         let taken = "A work queue with this name already exists in work pool {work_pool_name!r}.";
-        let made = create_queue(&self.ctx.store, of.id, new, client.by.line).await?;
+        let made = create_queue(&self.ctx.ops, of.id, new, client.by.line).await?;
         let made = made.ok_or_else(|| ApiError::conflict(taken))?;
         Ok(Created::new(queue_view(&self.ctx, made, &POOL_SLOTS).await?))
     }
@@ -79,7 +79,7 @@ impl PoolQueuesApi {
     ) -> Result<NoContent, ApiError> {
         let edit = body.checked(&client)?;
         let seen = self.named(&work_pool_name.0, &name.0).await?;
-        match update_queue(&self.ctx.store, seen.id, &edit, true, client.by.line).await? {
+        match update_queue(&self.ctx.ops, seen.id, &edit, true, client.by.line).await? {
             QueueEdited::Done => Ok(NoContent),
             QueueEdited::Taken => Err(ApiError::integrity()),
             QueueEdited::Missing => Err(no_queue(&work_pool_name.0, &name.0)),
@@ -95,7 +95,7 @@ impl PoolQueuesApi {
         name: Path<String>,
     ) -> Result<NoContent, ApiError> {
         let seen = self.named(&work_pool_name.0, &name.0).await?;
-        match delete_queue(&self.ctx.store, seen.id, client.by.line).await? {
+        match delete_queue(&self.ctx.ops, seen.id, client.by.line).await? {
             QueueDeleted::Done => Ok(NoContent),
             QueueDeleted::Missing => Err(no_queue(&work_pool_name.0, &name.0)),
             QueueDeleted::IsDefault => Err(ApiError::conflict("Can't delete a pool's default queue.")),

@@ -55,7 +55,7 @@ async fn pool_view(ctx: &Ctx, client: &Client, seen: Versioned<WorkPool>) -> Res
                 work_queue::id,
                 of_pool,
             ));
-            Some(ctx.store.count::<FlowRun>(filter).await?)
+            Some(ctx.reader.count::<FlowRun>(filter).await?)
         }
     };
     let strict = client.by.version.is_some_and(|version| version <= STRICT_UNTIL);
@@ -71,7 +71,7 @@ async fn pool_view(ctx: &Ctx, client: &Client, seen: Versioned<WorkPool>) -> Res
 /// # Errors
 /// 404
 pub(crate) async fn pool(ctx: &Ctx, name: &str) -> Result<Versioned<WorkPool>, ApiError> {
-    pool_named(&ctx.store, name).await?.ok_or_else(|| no_pool(name))
+    pool_named(&ctx.reader, name).await?.ok_or_else(|| no_pool(name))
 }
 
 /// A storage configuration with all of its members.
@@ -220,7 +220,7 @@ impl WorkPoolsRoot {
         at_least("concurrency_limit", 0, body.concurrency_limit)?;
         let base_job_template = template(body.base_job_template)?;
         if let Some(variables) = JobVariables::of(&base_job_template) {
-            known_blocks(&self.ctx.store, &variables).await?;
+            known_blocks(&self.ctx.reader, &variables).await?;
             variables.check_defaults().map_err(|invalid| match invalid {
                 Invalid::Values(why) => {
                     ApiError::unprocessable(format!("Validation failed for work pool's job variable defaults: {why}"))
@@ -237,7 +237,7 @@ impl WorkPoolsRoot {
             concurrency_limit: body.concurrency_limit,
             storage_configuration: storage(body.storage_configuration)?,
         };
-        let made = create_pool(&self.ctx.store, new, client.by.line).await?;
+        let made = create_pool(&self.ctx.ops, new, client.by.line).await?;
         let record = made.ok_or_else(|| ApiError::conflict("A work pool with this name already exists."))?;
         let view = pool_view(&self.ctx, &client, Versioned { record, version: 1 }).await?;
         Ok(Created::new(view))
@@ -274,7 +274,7 @@ impl WorkPoolsApi {
     /// How many work pools there are.
     #[oai(path = "/count", method = "post", operation_id = "count_work_pools")]
     async fn count(&self, client: Client, body: Input<FilterWorkPools>) -> Result<Out<i64>, ApiError> {
-        Ok(Out(self.ctx.store.count::<WorkPool>(body.filter(&client)).await?))
+        Ok(Out(self.ctx.reader.count::<WorkPool>(body.filter(&client)).await?))
     }
 
     /// Changes a work pool.
@@ -310,7 +310,7 @@ impl WorkPoolsApi {
                 .transpose()?,
         };
         let seen = pool(&self.ctx, &name.0).await?;
-        match update_pool(&self.ctx.store, seen.id, edit, client.by.line).await? {
+        match update_pool(&self.ctx.ops, seen.id, edit, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(no_pool(&name.0)),
         }
@@ -324,7 +324,7 @@ impl WorkPoolsApi {
             return Err(ApiError::detail(StatusCode::FORBIDDEN, text));
         }
         let seen = pool(&self.ctx, &name.0).await?;
-        match delete_pool(&self.ctx.store, seen.id, client.by.line).await? {
+        match delete_pool(&self.ctx.ops, seen.id, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(no_pool(&name.0)),
         }
@@ -338,18 +338,18 @@ impl WorkPoolsApi {
         let seen = pool(ctx, &name.0).await?;
         let mut queues = Vec::new();
         for queue in body.work_queue_names.iter().flatten() {
-            let found = queue_named(&ctx.store, seen.id, queue).await?;
+            let found = queue_named(&ctx.reader, seen.id, queue).await?;
             queues.push(found.ok_or_else(|| no_queue(&name.0, queue))?.id);
         }
         let named = (!queues.is_empty()).then_some(queues.as_slice());
         let wanted = wanted(ctx, body.scheduled_after, body.scheduled_before, limit);
-        let due = due_runs_of_pool(&ctx.store, &seen, named, wanted).await?;
+        let due = due_runs_of_pool(&ctx.reader, &seen, named, wanted).await?;
         let polled = match named {
             Some(_) => queues,
-            None => queues_of(&ctx.store, seen.id).await?.iter().map(|queue| queue.id).collect(),
+            None => queues_of(&ctx.reader, seen.id).await?.iter().map(|queue| queue.id).collect(),
         };
         // Work is handed out even if the note of the poll cannot be written.
-        if let Err(error) = mark_polled(&ctx.store, Polled::Queues(&polled), ctx.store.now()).await {
+        if let Err(error) = mark_polled(&ctx.ops, Polled::Queues(&polled), ctx.reader.now()).await {
             tracing::warn!(%error, work_pool = %name.0, "the poll of a work pool was not noted");
         }
         let places: Vec<(Uuid, Uuid)> = due.iter().map(|due| (due.work_pool_id, due.work_queue_id)).collect();

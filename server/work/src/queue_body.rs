@@ -35,7 +35,7 @@ pub(crate) async fn queue_views(
     queues: Vec<WorkQueue>,
     slots: &[StateType],
 ) -> Result<Vec<QueueView>, ApiError> {
-    let pools = by_id::<WorkPool>(&ctx.store, queues.iter().map(|queue| queue.work_pool_id)).await?;
+    let pools = by_id::<WorkPool>(&ctx.reader, queues.iter().map(|queue| queue.work_pool_id)).await?;
     let mut views = Vec::with_capacity(queues.len());
     for record in queues {
         let active_slots = match record.concurrency_limit {
@@ -43,7 +43,7 @@ pub(crate) async fn queue_views(
             Some(_) => {
                 let of_queue = Filter::eq(flow_run::work_queue_id, record.id);
                 let filter = of_queue.and(Filter::any(flow_run::state_type, slots.iter().copied()));
-                Some(ctx.store.count::<FlowRun>(filter).await?)
+                Some(ctx.reader.count::<FlowRun>(filter).await?)
             }
         };
         let work_pool_name = pools.get(&record.work_pool_id).map(|pool| pool.name.clone());

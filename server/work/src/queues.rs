@@ -72,14 +72,14 @@ impl WorkQueuesRoot {
     /// Makes a queue of the default agent pool.
     #[oai(path = "/", method = "post", operation_id = "create_work_queue")]
     async fn create(&self, client: Client, body: Input<WorkQueueCreate>) -> Result<Created<QueueView>, ApiError> {
-        let store = &self.ctx.store;
+        let reader = &self.ctx.reader;
         let new = body.0.checked(&client)?;
-        let (pool, made_pool) = default_agent_pool(store, client.by.line).await?;
+        let (pool, made_pool) = default_agent_pool(&self.ctx.ops, client.by.line).await?;
         let queue = if made_pool && new.name == DEFAULT_QUEUE {
             // The pool came with it.
-            queue_named(store, pool.id, DEFAULT_QUEUE).await?.map(|seen| seen.record)
+            queue_named(reader, pool.id, DEFAULT_QUEUE).await?.map(|seen| seen.record)
         } else {
-            create_queue(store, pool.id, new, client.by.line).await?
+            create_queue(&self.ctx.ops, pool.id, new, client.by.line).await?
         };
         let queue = queue.ok_or_else(|| ApiError::conflict("A work queue with this name already exists."))?;
         Ok(Created::new(queue_view(&self.ctx, queue, &QUEUE_SLOTS).await?))
@@ -104,11 +104,11 @@ impl WorkQueuesApi {
     /// A queue of the default agent pool by name; of any pool while that one does not exist.
     #[oai(path = "/name/:name", method = "get", operation_id = "read_work_queue_by_name")]
     async fn read_by_name(&self, name: Path<String>) -> Result<Out<QueueView>, ApiError> {
-        let store = &self.ctx.store;
-        let queue = match pool_named(store, DEFAULT_AGENT_POOL).await? {
-            Some(pool) => queue_named(store, pool.id, &name.0).await?,
+        let reader = &self.ctx.reader;
+        let queue = match pool_named(reader, DEFAULT_AGENT_POOL).await? {
+            Some(pool) => queue_named(reader, pool.id, &name.0).await?,
             None => {
-                store.first(Query::of(WorkQueue::TABLE).filter(Filter::eq(work_queue::name, name.0.clone()))).await?
+                reader.first(Query::of(WorkQueue::TABLE).filter(Filter::eq(work_queue::name, name.0.clone()))).await?
             }
         };
         let seen = queue.ok_or_else(|| ApiError::not_found("work queue"))?;
@@ -134,7 +134,7 @@ impl WorkQueuesApi {
         body: Input<WorkQueueUpdate>,
     ) -> Result<NoContent, ApiError> {
         let edit = body.checked(&client)?;
-        match update_queue(&self.ctx.store, id.0, &edit, false, client.by.line).await? {
+        match update_queue(&self.ctx.ops, id.0, &edit, false, client.by.line).await? {
             QueueEdited::Done => Ok(NoContent),
             QueueEdited::Taken => Err(ApiError::integrity()),
             QueueEdited::Missing => Err(none(id.0)),
@@ -144,7 +144,7 @@ impl WorkQueuesApi {
     /// Deletes a queue.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_work_queue")]
     async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_queue(&self.ctx.store, id.0, client.by.line).await? {
+        match delete_queue(&self.ctx.ops, id.0, client.by.line).await? {
             QueueDeleted::Done => Ok(NoContent),
             QueueDeleted::Missing => Err(ApiError::not_found("work queue")),
             QueueDeleted::IsDefault => Err(ApiError::integrity()),
@@ -163,11 +163,11 @@ impl WorkQueuesApi {
         let limit = refuse_past(body.limit, ctx.settings.default_limit)?;
         let queue = read::<WorkQueue>(ctx, id.0, "work queue").await?;
         let wanted = wanted(ctx, None, body.scheduled_before, limit);
-        let due = due_runs_of_queue(&ctx.store, &queue, wanted).await?;
+        let due = due_runs_of_queue(&ctx.reader, &queue, wanted).await?;
         if !client.ui {
-            let noted = mark_polled(&ctx.store, Polled::Queues(&[id.0]), ctx.store.now()).await.map(|_| ());
+            let noted = mark_polled(&ctx.ops, Polled::Queues(&[id.0]), ctx.reader.now()).await.map(|_| ());
             let agent = match body.agent_id {
-                Some(agent) => agent_polled(&ctx.store, agent, id.0).await,
+                Some(agent) => agent_polled(&ctx.ops, agent, id.0).await,
                 None => Ok(()),
             };
             // Work is handed out even if the note of the poll cannot be written.
@@ -185,8 +185,8 @@ impl WorkQueuesApi {
         let late = Filter::eq(flow_run::work_queue_id, id.0)
             .and(Filter::eq(flow_run::state_type, StateType::Scheduled))
             .and(Filter::eq(flow_run::state_name, "Late"));
-        let late_runs_count = self.ctx.store.count::<FlowRun>(late).await?;
-        let now = self.ctx.store.now();
+        let late_runs_count = self.ctx.reader.count::<FlowRun>(late).await?;
+        let now = self.ctx.reader.now();
         let polled = queue.last_polled.is_some_and(|at| now.seconds_since(at) <= POLLED_WITHIN);
         Ok(Out(QueueStatus {
             healthy: polled && late_runs_count == 0,

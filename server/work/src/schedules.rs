@@ -221,7 +221,7 @@ impl SchedulesApi {
     #[oai(path = "/:id/schedules", method = "get", operation_id = "read_deployment_schedules")]
     async fn read(&self, id: Path<Uuid>) -> Result<Out<Vec<View<DeploymentSchedule>>>, ApiError> {
         read::<Deployment>(&self.ctx, id.0, "Deployment").await.map_err(|_| no_deployment())?;
-        let schedules = schedules_of(&self.ctx.store, [id.0]).await?;
+        let schedules = schedules_of(&self.ctx.reader, [id.0]).await?;
         Ok(Out(schedules.into_iter().map(View::from).collect()))
     }
 
@@ -232,9 +232,9 @@ impl SchedulesApi {
         id: Path<Uuid>,
         body: Input<Vec<ScheduleBody>>,
     ) -> Result<Created<Vec<View<DeploymentSchedule>>>, ApiError> {
-        let store = &self.ctx.store;
-        let new = new_schedules(&body, store.now())?;
-        let added = add_schedules(store, id.0, &new).await?.ok_or_else(no_deployment)?;
+        let reader = &self.ctx.reader;
+        let new = new_schedules(&body, reader.now())?;
+        let added = add_schedules(&self.ctx.ops, id.0, &new).await?.ok_or_else(no_deployment)?;
         Ok(Created::new(added.into_iter().map(View::from).collect()))
     }
 
@@ -246,7 +246,7 @@ impl SchedulesApi {
         schedule_id: Path<Uuid>,
         body: Input<ScheduleBody>,
     ) -> Result<NoContent, ApiError> {
-        let change = body.to_change(self.ctx.store.now(), false)?;
+        let change = body.to_change(self.ctx.reader.now(), false)?;
         let edit = ScheduleEdit::Change(schedule_id.0, change);
         self.edit_one(id.0, schedule_id.0, edit, Cause::Edited).await
     }
@@ -267,9 +267,8 @@ impl SchedulesApi {
         edit: ScheduleEdit,
         cause: Cause,
     ) -> Result<NoContent, ApiError> {
-        let store = &self.ctx.store;
         let touched = DeploymentEdit::of(Change::default());
-        edit_deployment::<ApiError>(store, deployment, &touched, |_, existing| {
+        edit_deployment::<ApiError>(&self.ctx.ops, deployment, &touched, |_, existing| {
             if !existing.iter().any(|one| one.id == schedule) {
                 return Err(no_schedule());
             }
@@ -277,7 +276,7 @@ impl SchedulesApi {
         })
         .await?
         .ok_or_else(no_deployment)?;
-        delete_scheduled_runs(store, deployment, cause).await?;
+        delete_scheduled_runs(&self.ctx.ops, deployment, cause).await?;
         Ok(NoContent)
     }
 }

@@ -29,7 +29,7 @@ impl SchemasApi {
     async fn validate(&self, body: Input<ValuesToValidate>) -> Result<Raw, ApiError> {
         let Input(body) = body;
         let values = Value::Object(body.values.0);
-        let variables = variables_for(&self.ctx.store, &values).await?;
+        let variables = variables_for(&self.ctx.reader, &values).await?;
         let told = report(&preview(&values, &variables), &Value::Object(body.schema.0));
         told.map(Raw::ok).map_err(|invalid| ApiError::unprocessable(invalid.to_string()))
     }

@@ -134,13 +134,13 @@ impl SlotsApi {
     /// Slots of a pool and of its queues. PENDING and RUNNING runs occupy them.
     #[oai(path = "/work_pools/:name/concurrency_status", method = "post", operation_id = "read_work_pool_concurrency")]
     async fn of_pool(&self, name: Path<String>, body: Input<PoolSlotsPage>) -> Result<Out<PoolSlots>, ApiError> {
-        let store = &self.ctx.store;
+        let reader = &self.ctx.reader;
         let (page, limit) = body.page.checked(&self.ctx)?;
         let pool = pool(&self.ctx, &name.0).await?;
-        let mut queues = store.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
+        let mut queues = reader.all::<WorkQueue>(Filter::eq(work_queue::work_pool_id, pool.id)).await?;
         queues.sort_by_key(|queue| (queue.priority, queue.id));
         let ids: Vec<Uuid> = queues.iter().map(|queue| queue.id).collect();
-        let occupied = occupied(store, &ids, &POOL_SLOTS).await?;
+        let occupied = occupied(reader, &ids, &POOL_SLOTS).await?;
         let count = queues.len() as i64;
         let shown: Vec<WorkQueue> = queues
             .into_iter()
@@ -149,7 +149,7 @@ impl SlotsApi {
             .map(|queue| queue.record)
             .collect();
         let holders = self.holders(&shown, body.flow_run_limit.unwrap_or(RUNS_OF_QUEUE)).await?;
-        let now = store.now();
+        let now = reader.now();
         let mut of_queues: Vec<QueueOfPoolSlots> = shown
             .into_iter()
             .map(|queue| {
@@ -188,7 +188,7 @@ impl SlotsApi {
         let filter = Filter::eq(flow_run::work_queue_id, id.0).and(Filter::any(flow_run::state_type, QUEUE_SLOTS));
         let order = vec![(flow_run::id, Direction::Asc)];
         let (runs, count) = number_of::<FlowRun>(&self.ctx, filter, order, (page, limit)).await?;
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         Ok(Out(QueueSlots {
             active_slots: count,
             concurrency_limit: queue.concurrency_limit,
@@ -212,6 +212,6 @@ impl SlotsApi {
             .filter(Filter::any(flow_run::state_type, POOL_SLOTS))
             .order(flow_run::id, Direction::Asc);
         query.each = Some(Each { column: flow_run::work_queue_id, values, k });
-        Ok(self.ctx.store.select(query).await?)
+        Ok(self.ctx.reader.select(query).await?)
     }
 }

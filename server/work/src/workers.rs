@@ -80,8 +80,8 @@ impl WorkersApi {
         body: Input<WorkerHeartbeat>,
     ) -> Result<NoContent, ApiError> {
         let seen = pool(&self.ctx, &work_pool_name.0).await?;
-        let now = self.ctx.store.now();
-        let noted = heartbeat(&self.ctx.store, seen.id, &body.name, body.heartbeat_interval_seconds, now).await?;
+        let now = self.ctx.reader.now();
+        let noted = heartbeat(&self.ctx.ops, seen.id, &body.name, body.heartbeat_interval_seconds, now).await?;
         noted.map(|_| NoContent).ok_or_else(|| no_pool(&work_pool_name.0))
     }
 
@@ -100,7 +100,7 @@ impl WorkersApi {
             filter = filter.and(workers.to_filter());
         }
         let order = vec![(worker::last_heartbeat_time, Direction::Desc)];
-        let now = self.ctx.store.now();
+        let now = self.ctx.reader.now();
         let workers = list::<Worker>(&self.ctx, filter, order, page).await?;
         Ok(Out(workers.into_iter().map(|seen| shown(seen.record, &client, now)).collect()))
     }
@@ -109,7 +109,7 @@ impl WorkersApi {
     #[oai(path = "/:work_pool_name/workers/:name", method = "delete", operation_id = "delete_worker")]
     async fn delete(&self, work_pool_name: Path<String>, name: Path<String>) -> Result<NoContent, ApiError> {
         let of = pool(&self.ctx, &work_pool_name.0).await?;
-        match delete_worker(&self.ctx.store, of.id, &name.0).await? {
+        match delete_worker(&self.ctx.ops, of.id, &name.0).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found("Worker")),
         }

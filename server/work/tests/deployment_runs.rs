@@ -92,16 +92,16 @@ async fn runs_that_do_not_fit_are_refused_with_known_texts() {
     api.expect(V2, "POST", &format!("{lonely}/create_flow_run"), big, 201).await;
     api.post("/deployments/5c7f5d3e-0000-0000-0000-000000000000/create_flow_run", json!({}), 404).await;
 
-    let now = api.ctx.store.now();
+    let now = api.ctx.reader.now();
     let variable = Variable {
-        id: api.ctx.store.new_id(),
+        id: api.ctx.reader.new_id(),
         created: now,
         updated: now,
         name: "v".into(),
         value: Json::of(&9),
         tags: Tags::default(),
     };
-    api.ctx.store.commit(Batch::new().insert(variable)).await.unwrap();
+    api.store.commit(Batch::new().insert(variable)).await.unwrap();
     let stand_in = json!({"parameters": {"x": {"__prefect_kind": "workspace_variable", "variable_name": "v"}}});
     assert_eq!(api.post(&create, stand_in, 201).await["parameters"], json!({"x": 9}));
 }

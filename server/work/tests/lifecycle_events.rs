@@ -12,7 +12,7 @@ use support::{Api, V2, V3, api};
 
 /// The events since the last look, oldest first.
 async fn told<E: Endpoint<Output = Response>>(api: &Api<E>, seen: &mut usize) -> Vec<Event> {
-    let mut events = api.ctx.store.all::<Event>(Filter::all()).await.unwrap();
+    let mut events = api.ctx.reader.all::<Event>(Filter::all()).await.unwrap();
     events.sort_by_key(|event| event.seq);
     let new = events.drain(*seen..).map(|event| event.record).collect::<Vec<_>>();
     *seen += new.len();

@@ -3,8 +3,9 @@
 //! The data names slugs, fields, capabilities and the checksums by which clients of each line look a schema up. The
 //! checksums are the clients' own; as descriptions count in them and ours differ, they are not those of our texts.
 
+use crate::operations::Operations;
 use mintaka_core::records::{BlockSchema, BlockType, block_type};
-use mintaka_core::{Batch, Change, Error, Json, Key, Outcome, Store, Tags};
+use mintaka_core::{Batch, Change, Error, Json, Key, Outcome, Tags};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -31,21 +32,21 @@ struct BuiltInSchema {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn register_builtin(store: &Store) -> Result<(), Error> {
+pub async fn register_builtin(ops: &Operations) -> Result<(), Error> {
     let all: Vec<BuiltIn> = serde_json::from_str(DATA).map_err(|e| Error::Corrupt(format!("built-in blocks: {e}")))?;
     for one in all {
-        register(store, one).await?;
+        register(ops, one).await?;
     }
     Ok(())
 }
 
-async fn register(store: &Store, one: BuiltIn) -> Result<(), Error> {
+async fn register(ops: &Operations, one: BuiltIn) -> Result<(), Error> {
     let key = Key::Unique(vec![one.slug.as_str().into()]);
-    let now = store.now();
-    let present = store.find::<BlockType>(key.clone()).await?;
+    let now = ops.now();
+    let present = ops.find::<BlockType>(key.clone()).await?;
     if !present.is_some_and(|row| row.is_protected) {
         let row = BlockType {
-            id: store.new_id(),
+            id: ops.new_id(),
             created: now,
             updated: now,
             name: one.name,
@@ -57,19 +58,19 @@ async fn register(store: &Store, one: BuiltIn) -> Result<(), Error> {
             is_protected: true,
         };
         let change = Change::default().set(block_type::is_protected, true).set(block_type::updated, now);
-        store.commit(Batch::new().upsert(row, change, Vec::new())).await?;
+        ops.commit(Batch::new().upsert(row, change, Vec::new())).await?;
     }
     // Read after the write: the row may be another server's.
-    let Some(of_type) = store.find::<BlockType>(key).await? else { return Ok(()) };
+    let Some(of_type) = ops.find::<BlockType>(key).await? else { return Ok(()) };
     for schema in one.schemas {
         let key = Key::Unique(vec![schema.checksum.as_str().into(), schema.version.as_str().into()]);
-        if store.find::<BlockSchema>(key).await?.is_some() {
+        if ops.find::<BlockSchema>(key).await?.is_some() {
             continue;
         }
         let mut fields = schema.fields;
         fields.shift_remove("block_schema_references");
         let row = BlockSchema {
-            id: store.new_id(),
+            id: ops.new_id(),
             created: now,
             updated: now,
             checksum: schema.checksum,
@@ -79,7 +80,7 @@ async fn register(store: &Store, one: BuiltIn) -> Result<(), Error> {
             version: schema.version,
         };
         let batch = Batch::new().present::<BlockType>(Key::id(of_type.id)).insert_or_skip(row);
-        if let Outcome::Conflict(_) = store.commit(batch).await? {
+        if let Outcome::Conflict(_) = ops.commit(batch).await? {
             tracing::warn!(slug = %of_type.slug, "a built-in block type vanished while it was registered");
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use mintaka_core::records::{BlockDocument, BlockDocumentReference, BlockSchema, BlockType, block_document_reference};
-use mintaka_core::{Error, Filter, Record, Store, Versioned};
+use mintaka_core::{Error, Filter, Reader, Record, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ impl Documents {
     /// # Errors
     /// What the store answers.
     pub async fn load(
-        store: &Store,
+        reader: &Reader,
         roots: impl IntoIterator<Item = Versioned<BlockDocument>>,
     ) -> Result<Documents, Error> {
         let mut rows: HashMap<Uuid, Versioned<BlockDocument>> = roots.into_iter().map(|row| (row.id, row)).collect();
@@ -42,12 +42,12 @@ impl Documents {
                 break;
             }
             let of_frontier = Filter::any(block_document_reference::parent_block_document_id, frontier);
-            let found = store.all::<BlockDocumentReference>(of_frontier).await?;
+            let found = reader.all::<BlockDocumentReference>(of_frontier).await?;
             let mut new: Vec<Uuid> = found.iter().map(|reference| reference.reference_block_document_id).collect();
             new.retain(|id| !rows.contains_key(id));
             new.sort_unstable();
             new.dedup();
-            let new = store.get_all::<BlockDocument>(&new).await?;
+            let new = reader.get_all::<BlockDocument>(&new).await?;
             frontier = new.iter().flatten().map(|row| row.id).collect();
             rows.extend(new.into_iter().flatten().map(|row| (row.id, row)));
             for reference in found {
@@ -57,8 +57,8 @@ impl Documents {
         for list in references.values_mut() {
             list.sort_by(|a, b| a.name.cmp(&b.name));
         }
-        let types = rows_by_id::<BlockType>(store, rows.values().map(|row| row.block_type_id)).await?;
-        let schemas = rows_by_id::<BlockSchema>(store, rows.values().map(|row| row.block_schema_id)).await?;
+        let types = rows_by_id::<BlockType>(reader, rows.values().map(|row| row.block_type_id)).await?;
+        let schemas = rows_by_id::<BlockSchema>(reader, rows.values().map(|row| row.block_schema_id)).await?;
         Ok(Documents { rows, references, types, schemas })
     }
 
@@ -114,9 +114,9 @@ impl Documents {
     }
 }
 
-async fn rows_by_id<R: Record>(store: &Store, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, R>, Error> {
+async fn rows_by_id<R: Record>(reader: &Reader, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, R>, Error> {
     let ids: Vec<Uuid> = ids.collect::<BTreeSet<_>>().into_iter().collect();
-    let rows = store.get_all::<R>(&ids).await?;
+    let rows = reader.get_all::<R>(&ids).await?;
     Ok(ids.into_iter().zip(rows).filter_map(|(id, seen)| Some((id, seen?.record))).collect())
 }
 

@@ -1,7 +1,7 @@
 //! Making and changing documents: data is sealed, fields that are other documents become references.
 
 use mintaka_core::records::{BlockDocument, BlockDocumentReference, BlockSchema, BlockType, block_document};
-use mintaka_core::{Batch, Change, Error, Json, Key, Store, Versioned};
+use mintaka_core::{Batch, Change, Error, Json, Key, Reader, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use super::document_graph::{DEEPEST, Documents, MOST_SHOWN, Unreadable, opened};
 use super::events::tell_document;
 use super::hidden::{keep, secret_paths};
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::ops::lifecycle_events::Happened;
 use crate::ops::optimistic::{Decision, Lost, optimistic};
 use crate::secrets::Sealer;
@@ -64,18 +65,18 @@ fn bad_request(detail: impl Into<String>) -> OpError {
 /// # Errors
 /// [`OpError::Conflict`] for a name that its type has already, and for type, schema or referred documents that do not
 /// exist; [`OpError::Refused`] for references without an id or to more than can be shown.
-pub async fn create_block_document(store: &Store, sealer: &Sealer, new: &NewDocument) -> Result<Uuid, OpError> {
-    let id = store.new_id();
+pub async fn create_block_document(ops: &Operations, sealer: &Sealer, new: &NewDocument) -> Result<Uuid, OpError> {
+    let id = ops.new_id();
     let (data, references) = &split_references(new.data.clone())?;
     let name = &new.name.clone().unwrap_or_else(|| format!("anonymous-{}", Uuid::new_v4()));
-    optimistic(store, "the block document", |lost: Option<Lost>| async move {
+    optimistic(ops, "the block document", |lost: Option<Lost>| async move {
         if lost.is_some_and(|lost| lost.is_collision()) {
             return Err(OpError::Conflict("Block already exists".into()));
         }
-        let of_type = store.get::<BlockType>(new.block_type_id).await?.ok_or_else(OpError::data_integrity)?;
-        let schema = store.get::<BlockSchema>(new.block_schema_id).await?.ok_or_else(OpError::data_integrity)?;
-        let batch = checked_extent(store, Batch::new(), references).await?;
-        let now = store.now();
+        let of_type = ops.get::<BlockType>(new.block_type_id).await?.ok_or_else(OpError::data_integrity)?;
+        let schema = ops.get::<BlockSchema>(new.block_schema_id).await?.ok_or_else(OpError::data_integrity)?;
+        let batch = checked_extent(ops, Batch::new(), references).await?;
+        let now = ops.now();
         let row = BlockDocument {
             id,
             created: now,
@@ -92,9 +93,9 @@ pub async fn create_block_document(store: &Store, sealer: &Sealer, new: &NewDocu
             .present::<BlockSchema>(Key::id(schema.id))
             .insert(row.clone());
         for (name, child) in references {
-            batch = refer(store, batch, id, name.clone(), *child);
+            batch = refer(ops, batch, id, name.clone(), *child);
         }
-        let batch = tell_document(store, batch, Happened::Created, &row, data, (&of_type, &schema));
+        let batch = tell_document(ops, batch, Happened::Created, &row, data, (&of_type, &schema));
         Ok(Decision::Commit(batch, id))
     })
     .await
@@ -106,14 +107,14 @@ pub async fn create_block_document(store: &Store, sealer: &Sealer, new: &NewDocu
 /// [`OpError::Refused`] for a schema of another type, and for references without an id, in a circle or to more than can be
 /// shown; [`OpError::Conflict`] for referred documents that do not exist.
 pub async fn update_block_document(
-    store: &Store,
+    ops: &Operations,
     sealer: &Sealer,
     id: Uuid,
     change: &DocumentChange,
 ) -> Result<bool, NotWritten> {
-    optimistic(store, "the block document", |_: Option<Lost>| async move {
-        let Some(seen) = store.get::<BlockDocument>(id).await? else { return Ok(Decision::Answer(false)) };
-        Ok(Decision::Commit(plan(store, sealer, &seen, change).await?, true))
+    optimistic(ops, "the block document", |_: Option<Lost>| async move {
+        let Some(seen) = ops.get::<BlockDocument>(id).await? else { return Ok(Decision::Answer(false)) };
+        Ok(Decision::Commit(plan(ops, sealer, &seen, change).await?, true))
     })
     .await
 }
@@ -122,32 +123,32 @@ pub async fn update_block_document(
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_block_document(store: &Store, sealer: &Sealer, id: Uuid) -> Result<bool, Error> {
-    let deleted = optimistic(store, "the block document", |_: Option<Lost>| async move {
-        let Some(row) = store.get::<BlockDocument>(id).await? else { return Ok::<_, Error>(Decision::Answer(false)) };
+pub async fn delete_block_document(ops: &Operations, sealer: &Sealer, id: Uuid) -> Result<bool, Error> {
+    let deleted = optimistic(ops, "the block document", |_: Option<Lost>| async move {
+        let Some(row) = ops.get::<BlockDocument>(id).await? else { return Ok::<_, Error>(Decision::Answer(false)) };
         let batch = Batch::new().version(&row).delete::<BlockDocument>(Key::id(id));
-        let graph = Documents::load(store, [row.clone()]).await?;
+        let graph = Documents::load(ops, [row.clone()]).await?;
         // A document that does not open must still be deletable.
         let batch = match (graph.kind(&row), opened(sealer, &row)) {
-            (Some(kind), Ok(data)) => tell_document(store, batch, Happened::Deleted, &row, &data, kind),
+            (Some(kind), Ok(data)) => tell_document(ops, batch, Happened::Deleted, &row, &data, kind),
             _ => batch,
         };
         Ok(Decision::Commit(batch, true))
     })
     .await?;
-    after_document(store, id).await?;
+    after_document(ops, id).await?;
     Ok(deleted)
 }
 
 async fn plan(
-    store: &Store,
+    reader: &Reader,
     sealer: &Sealer,
     seen: &Versioned<BlockDocument>,
     change: &DocumentChange,
 ) -> Result<Batch, NotWritten> {
     let id = seen.id;
     let current = opened(sealer, &seen.record)?;
-    let graph = Documents::load(store, [seen.clone()]).await?;
+    let graph = Documents::load(reader, [seen.clone()]).await?;
     let (of_type, old_schema) = graph.kind(&seen.record).ok_or_else(OpError::data_integrity)?;
     let mut sent = change.data.clone();
     keep(&mut sent, &current, &secret_paths(&old_schema.fields.value()));
@@ -158,7 +159,7 @@ async fn plan(
     let schema = match change.block_schema_id.filter(|&schema| schema != seen.block_schema_id) {
         None => old_schema.clone(),
         Some(schema) => {
-            let schema = store.get::<BlockSchema>(schema).await?;
+            let schema = reader.get::<BlockSchema>(schema).await?;
             let schema = schema.ok_or_else(|| bad_request("The block schema does not exist."))?.record;
             if schema.block_type_id != seen.block_type_id {
                 let detail = "Must migrate block document to a block schema of the same block type.";
@@ -183,28 +184,28 @@ async fn plan(
     };
     let new: Vec<&(String, Uuid)> = references.iter().filter(|reference| !is_old(reference)).collect();
     if !new.is_empty() {
-        batch = checked_extent(store, batch, &references).await?;
+        batch = checked_extent(reader, batch, &references).await?;
     }
     for (name, child) in new {
-        batch = without_circle(store, batch, id, *child).await?;
-        batch = refer(store, batch, id, name.clone(), *child);
+        batch = without_circle(reader, batch, id, *child).await?;
+        batch = refer(reader, batch, id, name.clone(), *child);
     }
     let change = Change::default()
         .set(block_document::data, sealed(sealer, id, &data))
         .set(block_document::block_schema_id, schema.id)
-        .set(block_document::updated, store.now());
+        .set(block_document::updated, reader.now());
     let batch = batch.update::<BlockDocument>(Key::id(id), change);
-    Ok(tell_document(store, batch, Happened::Updated, &seen.record, &data, (of_type, &schema)))
+    Ok(tell_document(reader, batch, Happened::Updated, &seen.record, &data, (of_type, &schema)))
 }
 
 /// Refuses references to documents that do not exist or to more than can be shown, and guards what it looked at.
-async fn checked_extent(store: &Store, batch: Batch, references: &[(String, Uuid)]) -> Result<Batch, OpError> {
+async fn checked_extent(reader: &Reader, batch: Batch, references: &[(String, Uuid)]) -> Result<Batch, OpError> {
     let children: Vec<Uuid> = references.iter().map(|(_, child)| *child).collect();
     if children.is_empty() {
         return Ok(batch);
     }
-    let rows: Option<Vec<_>> = store.get_all::<BlockDocument>(&children).await?.into_iter().collect();
-    let below = Documents::load(store, rows.ok_or_else(OpError::data_integrity)?).await?;
+    let rows: Option<Vec<_>> = reader.get_all::<BlockDocument>(&children).await?.into_iter().collect();
+    let below = Documents::load(reader, rows.ok_or_else(OpError::data_integrity)?).await?;
     if below.fit(children) {
         return Ok(below.rows().fold(batch, Batch::version));
     }
@@ -216,9 +217,9 @@ async fn checked_extent(store: &Store, batch: Batch, references: &[(String, Uuid
 
 /// Refuses a reference that would close a circle, and guards what it looked at: a document that refers elsewhere by the
 /// time of the commit makes a conflict.
-async fn without_circle(store: &Store, batch: Batch, parent: Uuid, child: Uuid) -> Result<Batch, OpError> {
-    let seen = store.get::<BlockDocument>(child).await?.ok_or_else(OpError::data_integrity)?;
-    let below = Documents::load(store, [seen]).await?;
+async fn without_circle(reader: &Reader, batch: Batch, parent: Uuid, child: Uuid) -> Result<Batch, OpError> {
+    let seen = reader.get::<BlockDocument>(child).await?.ok_or_else(OpError::data_integrity)?;
+    let below = Documents::load(reader, [seen]).await?;
     if below.contains(parent) {
         return Err(bad_request(format!(
             "Cannot create block document reference: it would introduce a cycle into the block_document_reference graph \
@@ -228,10 +229,10 @@ async fn without_circle(store: &Store, batch: Batch, parent: Uuid, child: Uuid) 
     Ok(below.rows().fold(batch, Batch::version))
 }
 
-fn refer(store: &Store, batch: Batch, parent: Uuid, name: String, child: Uuid) -> Batch {
-    let now = store.now();
+fn refer(reader: &Reader, batch: Batch, parent: Uuid, name: String, child: Uuid) -> Batch {
+    let now = reader.now();
     batch.present::<BlockDocument>(Key::id(child)).insert(BlockDocumentReference {
-        id: store.new_id(),
+        id: reader.new_id(),
         created: now,
         updated: now,
         name,

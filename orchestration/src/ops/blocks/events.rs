@@ -1,7 +1,7 @@
 //! What the server tells of block types and documents. (wire: the events that a server itself emits)
 
 use mintaka_core::records::{BlockDocument, BlockSchema, BlockType};
-use mintaka_core::{Batch, Store};
+use mintaka_core::{Batch, Reader};
 use serde_json::{Map, Value, json};
 
 use super::hidden::secret_paths;
@@ -16,8 +16,8 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Adds to a batch what it does to a block type.
-pub(super) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
-    let mut event = lifecycle(store, "block-type", happened, row.id, &row.name);
+pub(super) fn tell_type(reader: &Reader, batch: Batch, happened: Happened, row: &BlockType) -> Batch {
+    let mut event = lifecycle(reader, "block-type", happened, row.id, &row.name);
     event.payload = object(json!({
         "name": row.name,
         "slug": row.slug,
@@ -33,7 +33,7 @@ pub(super) fn tell_type(store: &Store, batch: Batch, happened: Happened, row: &B
 /// Adds to a batch what it does to a document, unless that is anonymous. Of the data only top-level texts that are no
 /// secrets are told.
 pub(super) fn tell_document(
-    store: &Store,
+    reader: &Reader,
     batch: Batch,
     happened: Happened,
     row: &BlockDocument,
@@ -43,7 +43,7 @@ pub(super) fn tell_document(
     if row.is_anonymous {
         return batch;
     }
-    let mut event = lifecycle(store, "block-document", happened, row.id, &row.name);
+    let mut event = lifecycle(reader, "block-document", happened, row.id, &row.name);
     let type_id = format!("prefect.block-type.{}", of_type.id);
     event.related = vec![
         Labels::related(type_id, "block-type").with(RESOURCE_NAME, of_type.name.as_str()),

@@ -13,7 +13,7 @@ use mintaka_core::records::{
     BlockDocument, BlockDocumentReference, BlockSchema, BlockSchemaReference, BlockType, Configuration, block_document,
     block_document_reference, block_schema, block_schema_reference, configuration, deployment, flow_run,
 };
-use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Query, Record, Store, Versioned};
+use mintaka_core::{Batch, Change, Direction, Error, Filter, Json, Key, Query, Reader, Record, Versioned};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ use super::cascade::{sweep_deployments, sweep_flow_runs};
 use super::optimistic::{Decision, optimistic};
 use super::sweep;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::secrets::{OpenError, Sealer};
 
 /// The key of the default storage of results (wire: its name in a stock database).
@@ -43,11 +44,11 @@ const PAGE: u64 = 200;
 ///
 /// # Errors
 /// What the store answers.
-pub async fn check_key(store: &Store, sealer: Option<&Sealer>) -> Result<Option<OpenError>, Error> {
+pub async fn check_key(reader: &Reader, sealer: Option<&Sealer>) -> Result<Option<OpenError>, Error> {
     // The first and the last that were made, by their ids: a key may have been lost between the two.
     for direction in [Direction::Asc, Direction::Desc] {
         let query = Query::of(BlockDocument::TABLE).order(block_document::id, direction);
-        let Some(document) = store.first::<BlockDocument>(query).await? else { return Ok(None) };
+        let Some(document) = reader.first::<BlockDocument>(query).await? else { return Ok(None) };
         let why = match sealer {
             Some(sealer) => sealer.open(document.id, &document.data).err(),
             None => {
@@ -70,8 +71,8 @@ fn default_storage_key() -> Key {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn default_result_storage(store: &Store) -> Result<Option<Uuid>, Error> {
-    let stored = store.find::<Configuration>(default_storage_key()).await?;
+pub async fn default_result_storage(reader: &Reader) -> Result<Option<Uuid>, Error> {
+    let stored = reader.find::<Configuration>(default_storage_key()).await?;
     Ok(stored.and_then(|row| row.value.value()[MEMBER].as_str()?.parse().ok()))
 }
 
@@ -79,19 +80,19 @@ pub async fn default_result_storage(store: &Store) -> Result<Option<Uuid>, Error
 ///
 /// # Errors
 /// [`OpError::NotFound`] for an unknown document; [`OpError::Invalid`] for one that no results can be written to.
-pub async fn set_default_result_storage(store: &Store, id: Uuid) -> Result<(), OpError> {
-    optimistic(store, "the block document", |_| async move {
+pub async fn set_default_result_storage(ops: &Operations, id: Uuid) -> Result<(), OpError> {
+    optimistic(ops, "the block document", |_| async move {
         let unknown = || OpError::NotFound(format!("Block document {id} not found."));
-        let document = store.get::<BlockDocument>(id).await?.ok_or_else(unknown)?;
-        let schema = store.get::<BlockSchema>(document.block_schema_id).await?;
+        let document = ops.get::<BlockDocument>(id).await?.ok_or_else(unknown)?;
+        let schema = ops.get::<BlockSchema>(document.block_schema_id).await?;
         let writable = |schema: &Versioned<BlockSchema>| schema.capabilities.0.iter().any(|one| one == "write-path");
         let Some(schema) = schema.filter(writable) else {
             return Err(OpError::Invalid(format!("Block document {id} cannot be used for result storage.")));
         };
-        let now = store.now();
+        let now = ops.now();
         let value = Json::from(json!({ MEMBER: id }));
         let change = Change::default().set(configuration::value, value.clone()).set(configuration::updated, now);
-        let row = Configuration { id: store.new_id(), created: now, updated: now, key: DEFAULT_STORAGE.into(), value };
+        let row = Configuration { id: ops.new_id(), created: now, updated: now, key: DEFAULT_STORAGE.into(), value };
         Ok(Decision::Commit(Batch::new().version(&document).version(&schema).upsert(row, change, Vec::new()), ()))
     })
     .await
@@ -101,22 +102,22 @@ pub async fn set_default_result_storage(store: &Store, id: Uuid) -> Result<(), O
 ///
 /// # Errors
 /// What the store answers.
-pub async fn clear_default_result_storage(store: &Store) -> Result<(), Error> {
-    store.commit(Batch::new().delete::<Configuration>(default_storage_key())).await?;
+pub async fn clear_default_result_storage(ops: &Operations) -> Result<(), Error> {
+    ops.commit(Batch::new().delete::<Configuration>(default_storage_key())).await?;
     Ok(())
 }
 
 /// Clears the default if its document does not exist any more.
-async fn check_default_result_storage(store: &Store) -> Result<(), Error> {
-    let Some(stored) = store.find::<Configuration>(default_storage_key()).await? else { return Ok(()) };
+async fn check_default_result_storage(ops: &Operations) -> Result<(), Error> {
+    let Some(stored) = ops.find::<Configuration>(default_storage_key()).await? else { return Ok(()) };
     let id: Option<Uuid> = stored.value.value()[MEMBER].as_str().and_then(|text| text.parse().ok());
     let gone = match id {
-        Some(id) => store.get::<BlockDocument>(id).await?.is_none(),
+        Some(id) => ops.get::<BlockDocument>(id).await?.is_none(),
         None => true,
     };
     if gone {
         // If somebody chose another one meanwhile, the version differs and theirs stays.
-        store.commit(Batch::new().version(&stored).delete::<Configuration>(default_storage_key())).await?;
+        ops.commit(Batch::new().version(&stored).delete::<Configuration>(default_storage_key())).await?;
     }
     Ok(())
 }
@@ -125,11 +126,11 @@ async fn check_default_result_storage(store: &Store) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`OpError::Forbidden`] for a schema of a protected type.
-pub async fn delete_block_schema(store: &Store, id: Uuid) -> Result<bool, OpError> {
-    let deleted = optimistic(store, "the block schema", |_| async move {
-        let Some(schema) = store.get::<BlockSchema>(id).await? else { return Ok(Decision::Answer(false)) };
+pub async fn delete_block_schema(ops: &Operations, id: Uuid) -> Result<bool, OpError> {
+    let deleted = optimistic(ops, "the block schema", |_| async move {
+        let Some(schema) = ops.get::<BlockSchema>(id).await? else { return Ok(Decision::Answer(false)) };
         let mut batch = Batch::new().version(&schema).delete::<BlockSchema>(Key::id(id));
-        if let Some(of_type) = store.get::<BlockType>(schema.block_type_id).await? {
+        if let Some(of_type) = ops.get::<BlockType>(schema.block_type_id).await? {
             if of_type.is_protected {
                 let why = "Block schemas for protected block types cannot be deleted.";
                 return Err(OpError::Forbidden(why.into()));
@@ -139,9 +140,9 @@ pub async fn delete_block_schema(store: &Store, id: Uuid) -> Result<bool, OpErro
         Ok(Decision::Commit(batch, true))
     })
     .await?;
-    sweep_schema_references(store, &[id]).await?;
-    sweep_documents(store, Filter::eq(block_document::block_schema_id, id)).await?;
-    check_default_result_storage(store).await?;
+    sweep_schema_references(ops, &[id]).await?;
+    sweep_documents(ops, Filter::eq(block_document::block_schema_id, id)).await?;
+    check_default_result_storage(ops).await?;
     Ok(deleted)
 }
 
@@ -149,56 +150,55 @@ pub async fn delete_block_schema(store: &Store, id: Uuid) -> Result<bool, OpErro
 ///
 /// Deployments that name it as infrastructure or storage go with their schedules, flow runs that name it as
 /// infrastructure with all of theirs. No event tells of these. (wire: cascades of the tables) Safe to repeat.
-async fn after_document(store: &Store, id: Uuid) -> Result<(), Error> {
-    sweep_after_documents(store, &[id]).await?;
-    check_default_result_storage(store).await
+async fn after_document(ops: &Operations, id: Uuid) -> Result<(), Error> {
+    sweep_after_documents(ops, &[id]).await?;
+    check_default_result_storage(ops).await
 }
 
 /// Deletes the schemas and documents of a deleted type. Safe to repeat.
-async fn after_type(store: &Store, id: Uuid) -> Result<(), Error> {
-    sweep_documents(store, Filter::eq(block_document::block_type_id, id)).await?;
+async fn after_type(ops: &Operations, id: Uuid) -> Result<(), Error> {
+    sweep_documents(ops, Filter::eq(block_document::block_type_id, id)).await?;
     let of_type = Filter::eq(block_schema::block_type_id, id);
     loop {
-        let page =
-            store.select::<BlockSchema>(Query::of(BlockSchema::TABLE).filter(of_type.clone()).limit(PAGE)).await?;
+        let page = ops.select::<BlockSchema>(Query::of(BlockSchema::TABLE).filter(of_type.clone()).limit(PAGE)).await?;
         if page.is_empty() {
             break;
         }
         let ids: Vec<Uuid> = page.iter().map(|schema| schema.id).collect();
-        sweep_schema_references(store, &ids).await?;
-        sweep::<BlockSchema>(store, Filter::any(block_schema::id, ids)).await?;
+        sweep_schema_references(ops, &ids).await?;
+        sweep::<BlockSchema>(ops, Filter::any(block_schema::id, ids)).await?;
     }
-    check_default_result_storage(store).await
+    check_default_result_storage(ops).await
 }
 
-async fn sweep_documents(store: &Store, filter: Filter) -> Result<(), Error> {
+async fn sweep_documents(ops: &Operations, filter: Filter) -> Result<(), Error> {
     loop {
         let query = Query::of(BlockDocument::TABLE).filter(filter.clone()).limit(PAGE);
-        let page = store.select::<BlockDocument>(query).await?;
+        let page = ops.select::<BlockDocument>(query).await?;
         if page.is_empty() {
             return Ok(());
         }
         let ids: Vec<Uuid> = page.iter().map(|document| document.id).collect();
-        sweep::<BlockDocument>(store, Filter::any(block_document::id, ids.clone())).await?;
-        sweep_after_documents(store, &ids).await?;
+        sweep::<BlockDocument>(ops, Filter::any(block_document::id, ids.clone())).await?;
+        sweep_after_documents(ops, &ids).await?;
     }
 }
 
-async fn sweep_after_documents(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+async fn sweep_after_documents(ops: &Operations, ids: &[Uuid]) -> Result<(), Error> {
     use block_document_reference::{parent_block_document_id, reference_block_document_id};
     for column in [parent_block_document_id, reference_block_document_id] {
-        sweep::<BlockDocumentReference>(store, Filter::any(column, ids.iter().copied())).await?;
+        sweep::<BlockDocumentReference>(ops, Filter::any(column, ids.iter().copied())).await?;
     }
     for column in [deployment::infrastructure_document_id, deployment::storage_document_id] {
-        sweep_deployments(store, Filter::any(column, ids.iter().copied())).await?;
+        sweep_deployments(ops, Filter::any(column, ids.iter().copied())).await?;
     }
-    sweep_flow_runs(store, Filter::any(flow_run::infrastructure_document_id, ids.iter().copied())).await
+    sweep_flow_runs(ops, Filter::any(flow_run::infrastructure_document_id, ids.iter().copied())).await
 }
 
-async fn sweep_schema_references(store: &Store, ids: &[Uuid]) -> Result<(), Error> {
+async fn sweep_schema_references(ops: &Operations, ids: &[Uuid]) -> Result<(), Error> {
     use block_schema_reference::{parent_block_schema_id, reference_block_schema_id};
     for column in [parent_block_schema_id, reference_block_schema_id] {
-        sweep::<BlockSchemaReference>(store, Filter::any(column, ids.iter().copied())).await?;
+        sweep::<BlockSchemaReference>(ops, Filter::any(column, ids.iter().copied())).await?;
     }
     Ok(())
 }

@@ -5,12 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use mintaka_core::records::{BlockSchema, BlockSchemaReference, BlockType, block_schema};
-use mintaka_core::{Batch, Direction, Error, Filter, Json, Key, Query, Record, Store, Tags, Versioned};
+use mintaka_core::{Batch, Direction, Error, Filter, Json, Key, Query, Reader, Record, Tags, Versioned};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::checksum::{checksum, own_definitions, references};
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::ops::optimistic::{Decision, Lost, optimistic};
 
 /// The version of a schema that was given none.
@@ -35,11 +36,11 @@ pub struct NewSchema {
 ///
 /// # Errors
 /// [`OpError::NotFound`] for an unknown type; [`OpError::Conflict`] for an unknown type of a block that it holds.
-pub async fn create_block_schema(store: &Store, new: &NewSchema) -> Result<(Uuid, bool), OpError> {
-    optimistic(store, "the block schema", |_: Option<Lost>| async move {
+pub async fn create_block_schema(ops: &Operations, new: &NewSchema) -> Result<(Uuid, bool), OpError> {
+    optimistic(ops, "the block schema", |_: Option<Lost>| async move {
         let unknown = || OpError::NotFound(format!("Block type {} not found.", new.block_type_id));
-        store.get::<BlockType>(new.block_type_id).await?.ok_or_else(unknown)?;
-        let mut plan = Plan { store, batch: Batch::new(), made: HashMap::new() };
+        ops.get::<BlockType>(new.block_type_id).await?.ok_or_else(unknown)?;
+        let mut plan = Plan { reader: ops, batch: Batch::new(), made: HashMap::new() };
         let (id, is_new) = plan.schema(new.clone(), None, 0).await?;
         Ok(match is_new {
             true => Decision::Commit(plan.batch, (id, true)),
@@ -54,21 +55,21 @@ pub async fn create_block_schema(store: &Store, new: &NewSchema) -> Result<(Uuid
 /// # Errors
 /// What the store answers.
 pub async fn newest_block_schema(
-    store: &Store,
+    reader: &Reader,
     checksum: &str,
     version: Option<&str>,
 ) -> Result<Option<Versioned<BlockSchema>>, Error> {
     if let Some(version) = version {
-        return store.find(Key::Unique(vec![checksum.into(), version.into()])).await;
+        return reader.find(Key::Unique(vec![checksum.into(), version.into()])).await;
     }
     let query = Query::of(BlockSchema::TABLE)
         .filter(Filter::eq(block_schema::checksum, checksum))
         .order(block_schema::created, Direction::Desc);
-    store.first(query).await
+    reader.first(query).await
 }
 
 struct Plan<'a> {
-    store: &'a Store,
+    reader: &'a Reader,
     batch: Batch,
     /// Schemas of the batch, by checksum and version.
     made: HashMap<(String, String), Uuid>,
@@ -93,7 +94,7 @@ impl Plan<'_> {
             if let Some(&id) = self.made.get(&(checksum.clone(), version.clone())) {
                 return Ok((id, true));
             }
-            if let Some(existing) = newest_block_schema(self.store, &checksum, Some(&version)).await? {
+            if let Some(existing) = newest_block_schema(self.reader, &checksum, Some(&version)).await? {
                 return Ok((existing.id, false));
             }
             let own = own_definitions(&fields, &definitions);
@@ -102,8 +103,8 @@ impl Plan<'_> {
                 fields.insert("definitions".into(), Value::Object(own));
             }
             let references = take_object(&mut fields, "block_schema_references");
-            let now = self.store.now();
-            let id = self.store.new_id();
+            let now = self.reader.now();
+            let id = self.reader.new_id();
             self.made.insert((checksum.clone(), version.clone()), id);
             let row = BlockSchema {
                 id,
@@ -142,9 +143,9 @@ impl Plan<'_> {
                     continue;
                 }
                 // Times apart keep the order of a list.
-                let now = self.store.now().plus_micros(linked.len() as i64);
+                let now = self.reader.now().plus_micros(linked.len() as i64);
                 let row = BlockSchemaReference {
-                    id: self.store.new_id(),
+                    id: self.reader.new_id(),
                     created: now,
                     updated: now,
                     name: name.clone(),
@@ -168,7 +169,7 @@ impl Plan<'_> {
     ) -> Result<Uuid, OpError> {
         let text = |member: &str| entry.get(member).and_then(Value::as_str).unwrap_or_default();
         let (slug, checksum) = (text("block_type_slug"), text("block_schema_checksum"));
-        let of_type = self.store.find::<BlockType>(Key::Unique(vec![slug.into()])).await?.ok_or_else(|| {
+        let of_type = self.reader.find::<BlockType>(Key::Unique(vec![slug.into()])).await?.ok_or_else(|| {
             OpError::Conflict(format!(
                 "Cannot create block schema because block type '{slug}' was not found.Did you forget to register the \
                  block type?"
@@ -177,7 +178,7 @@ impl Plan<'_> {
         if let Some(&id) = self.made.get(&(checksum.to_owned(), NO_VERSION.to_owned())) {
             return Ok(id);
         }
-        if let Some(existing) = newest_block_schema(self.store, checksum, None).await? {
+        if let Some(existing) = newest_block_schema(self.reader, checksum, None).await? {
             let key = Key::id(existing.id);
             self.batch = std::mem::take(&mut self.batch).present::<BlockSchema>(key);
             return Ok(existing.id);

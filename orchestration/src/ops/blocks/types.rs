@@ -1,12 +1,13 @@
 //! Block types: making, changing and deleting them.
 
 use mintaka_core::records::{BlockType, block_type};
-use mintaka_core::{Batch, Change, Col, Error, Key, Outcome, Store};
+use mintaka_core::{Batch, Change, Col, Error, Key, Outcome};
 use uuid::Uuid;
 
 use super::after_type;
 use super::events::tell_type;
 use crate::error::OpError;
+use crate::operations::Operations;
 use crate::ops::lifecycle_events::Happened;
 use crate::ops::optimistic::{Decision, Lost, optimistic};
 
@@ -38,11 +39,11 @@ pub struct Look {
 ///
 /// # Errors
 /// [`OpError::Conflict`] if the slug is taken.
-pub async fn create_block_type(store: &Store, new: NewBlockType) -> Result<BlockType, OpError> {
-    let now = store.now();
+pub async fn create_block_type(ops: &Operations, new: NewBlockType) -> Result<BlockType, OpError> {
+    let now = ops.now();
     let NewBlockType { name, slug, look } = new;
     let row = BlockType {
-        id: store.new_id(),
+        id: ops.new_id(),
         created: now,
         updated: now,
         name,
@@ -53,8 +54,8 @@ pub async fn create_block_type(store: &Store, new: NewBlockType) -> Result<Block
         code_example: look.code_example,
         is_protected: false,
     };
-    let batch = tell_type(store, Batch::new().insert(row.clone()), Happened::Created, &row);
-    match store.commit(batch).await? {
+    let batch = tell_type(ops, Batch::new().insert(row.clone()), Happened::Created, &row);
+    match ops.commit(batch).await? {
         Outcome::Conflict(_) => Err(OpError::Conflict(format!("Block type with name \"{}\" already exists", row.name))),
         _ => Ok(row),
     }
@@ -78,12 +79,12 @@ pub struct LookEdit {
 ///
 /// # Errors
 /// What the store answers.
-pub async fn update_block_type(store: &Store, id: Uuid, edit: &LookEdit) -> Result<bool, Error> {
-    optimistic(store, "the block type", |lost: Option<Lost>| async move {
+pub async fn update_block_type(ops: &Operations, id: Uuid, edit: &LookEdit) -> Result<bool, Error> {
+    optimistic(ops, "the block type", |lost: Option<Lost>| async move {
         let current = lost.map(Lost::current::<BlockType>).transpose()?.flatten();
         let seen = match current {
             Some(seen) => seen,
-            None => match store.get::<BlockType>(id).await? {
+            None => match ops.get::<BlockType>(id).await? {
                 Some(seen) => seen,
                 None => return Ok(Decision::Answer(false)),
             },
@@ -101,10 +102,10 @@ pub async fn update_block_type(store: &Store, id: Uuid, edit: &LookEdit) -> Resu
         if change.is_empty() {
             return Ok(Decision::Answer(true));
         }
-        row.updated = store.now();
+        row.updated = ops.now();
         let change = change.set(block_type::updated, row.updated);
         let batch = Batch::new().version(&seen).update::<BlockType>(Key::id(id), change);
-        Ok(Decision::Commit(tell_type(store, batch, Happened::Updated, &row), true))
+        Ok(Decision::Commit(tell_type(ops, batch, Happened::Updated, &row), true))
     })
     .await
 }
@@ -119,16 +120,16 @@ fn with_member(change: Change, column: Col, member: &mut Option<String>, sent: &
 ///
 /// # Errors
 /// [`OpError::Forbidden`] for a protected one.
-pub async fn delete_block_type(store: &Store, id: Uuid) -> Result<bool, OpError> {
-    let deleted = optimistic(store, "the block type", |_: Option<Lost>| async move {
-        let Some(seen) = store.get::<BlockType>(id).await? else { return Ok(Decision::Answer(false)) };
+pub async fn delete_block_type(ops: &Operations, id: Uuid) -> Result<bool, OpError> {
+    let deleted = optimistic(ops, "the block type", |_: Option<Lost>| async move {
+        let Some(seen) = ops.get::<BlockType>(id).await? else { return Ok(Decision::Answer(false)) };
         if seen.is_protected {
             return Err(OpError::Forbidden("protected block types cannot be deleted.".into()));
         }
         let batch = Batch::new().version(&seen).delete::<BlockType>(Key::id(id));
-        Ok(Decision::Commit(tell_type(store, batch, Happened::Deleted, &seen), true))
+        Ok(Decision::Commit(tell_type(ops, batch, Happened::Deleted, &seen), true))
     })
     .await?;
-    after_type(store, id).await?;
+    after_type(ops, id).await?;
     Ok(deleted)
 }

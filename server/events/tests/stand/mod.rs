@@ -11,6 +11,7 @@ use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Event, TaskRun};
 use mintaka_core::{Backend, Batches, CommitAnswer, Error, Filter, Store, Time};
 use mintaka_http::{Ctx, Layer, Limits, Server, Settings};
+use mintaka_orchestration::Operations;
 use poem::Route;
 use poem_openapi::OpenApiService;
 use serde_json::{Value as Json, json};
@@ -65,6 +66,7 @@ impl mintaka_core::Layer for Gate {
 /// A server that runs until it is dropped.
 pub struct Stand {
     pub ctx: Ctx,
+    pub store: Store,
     pub gate: Arc<Gate>,
     pub address: String,
 }
@@ -79,13 +81,14 @@ impl Stand {
     pub async fn start() -> Stand {
         let (way, _) = watch::channel(Way::Open);
         let gate = Arc::new(Gate { inner: MemoryStore::new(), way, waiting: AtomicUsize::new(0) });
-        let ctx = Ctx::new(Store::new(gate.clone()), Settings::default());
+        let store = Store::new(gate.clone());
+        let ctx = Ctx::new(Operations::over(store.clone()), Settings::default());
         let service = OpenApiService::new(mintaka_api_events::apis(&ctx), "test", "0");
         let routes = Route::new().nest("/api", mintaka_api_events::sockets(&ctx).nest("/", service));
         let server = Server::bind("127.0.0.1", 0, Limits::default()).await.unwrap();
         let address = server.address().unwrap().to_string();
         tokio::spawn(server.run(Layer::new(routes, []), ctx.stop.clone(), ctx.tasks.clone()));
-        Stand { ctx, gate, address }
+        Stand { ctx, store, gate, address }
     }
 
     /// A socket after the handshake.
@@ -131,12 +134,12 @@ impl Stand {
     }
 
     pub async fn events(&self) -> Vec<Event> {
-        self.ctx.store.all::<Event>(Filter::all()).await.unwrap().into_iter().map(|e| e.record).collect()
+        self.ctx.reader.all::<Event>(Filter::all()).await.unwrap().into_iter().map(|e| e.record).collect()
     }
 
     /// Waits until there are so many events.
     pub async fn await_events(&self, number: usize) -> Vec<Event> {
-        let mut committed = self.ctx.store.committed();
+        let mut committed = self.ctx.reader.committed();
         loop {
             committed.borrow_and_update();
             let events = self.events().await;
@@ -148,7 +151,7 @@ impl Stand {
     }
 
     pub async fn task_run(&self, id: Uuid) -> Option<TaskRun> {
-        self.ctx.store.get::<TaskRun>(id).await.unwrap().map(|run| run.record)
+        self.ctx.reader.get::<TaskRun>(id).await.unwrap().map(|run| run.record)
     }
 }
 

@@ -129,11 +129,11 @@ async fn flow_runs_are_filtered_by_who_made_them() {
     let by_hand = Uuid::parse_str(&api.flow_run(&flow, "by hand", "PENDING").await).unwrap();
     let maker = Uuid::from_u128(7);
     for (id, name, kind) in [(1, "scheduled", "SCHEDULE"), (2, "automatic", "AUTOMATION")] {
-        let run = api.ctx.store.get::<FlowRun>(by_hand).await.unwrap().unwrap().record;
+        let run = api.ctx.reader.get::<FlowRun>(by_hand).await.unwrap().unwrap().record;
         let run = FlowRun { id: Uuid::from_u128(id), name: name.into(), ..run };
         let maker = if id == 1 { maker } else { Uuid::nil() };
         let run = run.made_by(Some(Json::from(json!({"id": maker, "type": kind}))));
-        api.ctx.store.commit(Batch::new().insert(run)).await.unwrap();
+        api.store.commit(Batch::new().insert(run)).await.unwrap();
     }
     let table: Vec<(Value, &[&str])> = vec![
         (json!({}), &["automatic", "by hand", "scheduled"]),

@@ -75,7 +75,7 @@ async fn a_run_in_a_pool_is_answered_with_the_names_of_queue_and_pool() {
         concurrency_limit: None,
         storage_configuration: no_storage(),
     };
-    let pool = create_pool(&api.ctx.store, pool, ClientLine::V3).await.unwrap().unwrap();
+    let pool = create_pool(&api.ctx.ops, pool, ClientLine::V3).await.unwrap().unwrap();
     let run = api.expect(V3, "POST", "/flow_runs/", json!({"flow_id": flow, "work_pool_name": "p"}), 201).await;
     let shown = |run: &Value| {
         [&run["work_queue_id"], &run["work_queue_name"], &run["work_pool_id"], &run["work_pool_name"]].map(Value::clone)
@@ -93,9 +93,9 @@ async fn a_run_in_a_pool_is_answered_with_the_names_of_queue_and_pool() {
 async fn a_queue_that_only_its_name_says_is_one_of_the_agents() {
     let api = api();
     let flow = api.flow("etl").await;
-    let (pool, _) = default_agent_pool(&api.ctx.store, ClientLine::V2).await.unwrap();
+    let (pool, _) = default_agent_pool(&api.ctx.ops, ClientLine::V2).await.unwrap();
     let new = NewQueue::named("q");
-    let queue = create_queue(&api.ctx.store, pool.id, new, ClientLine::V2).await.unwrap().unwrap();
+    let queue = create_queue(&api.ctx.ops, pool.id, new, ClientLine::V2).await.unwrap().unwrap();
     let named = json!({"flow_id": flow, "work_queue_name": "q"});
     assert_eq!(api.expect(V3, "POST", "/flow_runs/", named, 201).await["work_queue_id"], json!(queue.id));
 }

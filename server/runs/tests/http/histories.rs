@@ -63,7 +63,7 @@ async fn a_run_without_a_state_can_be_late_and_one_that_has_ended_cannot() {
     let stateless = api.flow_run(&flow, "stateless", "PENDING").await;
     let change = Change::default().set(flow_run::state_type, Null).set(flow_run::state_name, Null);
     let key = Key::id(stateless.parse::<uuid::Uuid>().unwrap());
-    api.ctx.store.commit(Batch::new().update::<FlowRun>(key, change)).await.unwrap();
+    api.store.commit(Batch::new().update::<FlowRun>(key, change)).await.unwrap();
     api.clock.advance_seconds(10.0);
     let history = api.ask("/flow_runs/history", body).await;
     let of_none = json!({"state_type": null, "state_name": null, "count_runs": 1, "sum_estimated_run_time": 0.0, "sum_estimated_lateness": 10.0});

@@ -25,7 +25,7 @@ async fn flows_and_latest_artifacts_tell_what_becomes_of_them_if_the_client_know
         for id in artifacts.iter().rev() {
             api.expect(line, "DELETE", &format!("/artifacts/{id}"), Value::Null, 204).await;
         }
-        let mut events = api.ctx.store.all::<Event>(Filter::all()).await.unwrap();
+        let mut events = api.ctx.reader.all::<Event>(Filter::all()).await.unwrap();
         events.sort_by_key(|event| event.seq);
         let told: Vec<(String, Value)> = events
             .drain(seen..)

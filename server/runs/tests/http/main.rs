@@ -23,6 +23,7 @@ pub(crate) use mintaka_api_testing::{V2, V3};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{Clock, ManualClock, Store, Time};
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::Operations;
 use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 
@@ -33,6 +34,7 @@ pub(crate) const START: &str = "2026-03-01T12:00:00.000000Z";
 pub(crate) struct Api<E> {
     calls: Calls<E>,
     pub(crate) ctx: Ctx,
+    pub(crate) store: Store,
     pub(crate) clock: ManualClock,
 }
 
@@ -41,8 +43,8 @@ pub(crate) fn api() -> Api<impl Endpoint<Output = Response>> {
     let clock = ManualClock::at(Time::parse(START).unwrap());
     let backend = Arc::new(MemoryStore::with_clock(Arc::new(clock.clone()) as Arc<dyn Clock>));
     let store = Store::with_clock(backend, Arc::new(clock.clone()));
-    let ctx = Ctx::new(store, Settings::default());
-    Api { calls: calls(&ctx, mintaka_api_runs::apis(&ctx)), ctx, clock }
+    let ctx = Ctx::new(Operations::over(store.clone()), Settings::default());
+    Api { calls: calls(&ctx, mintaka_api_runs::apis(&ctx)), ctx, store, clock }
 }
 
 impl<E> Deref for Api<E> {

@@ -9,20 +9,22 @@ pub use mintaka_api_testing::{V2, V3};
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::{ManualClock, Store, Time};
 use mintaka_http::{Ctx, Settings};
+use mintaka_orchestration::Operations;
 use poem::{Endpoint, Response};
 use serde_json::{Value, json};
 
 pub struct Api<E> {
     pub calls: Calls<E>,
     pub ctx: Ctx,
+    pub store: Store,
     pub clock: ManualClock,
 }
 
 pub fn api() -> Api<impl Endpoint<Output = Response>> {
     let clock = ManualClock::at(Time::parse("2026-03-02T10:00:00Z").unwrap());
     let store = Store::with_clock(Arc::new(MemoryStore::with_clock(Arc::new(clock.clone()))), Arc::new(clock.clone()));
-    let ctx = Ctx::new(store, Settings::default());
-    Api { calls: calls(&ctx, (mintaka_api_work::apis(&ctx), mintaka_api_runs::apis(&ctx))), ctx, clock }
+    let ctx = Ctx::new(Operations::over(store.clone()), Settings::default());
+    Api { calls: calls(&ctx, (mintaka_api_work::apis(&ctx), mintaka_api_runs::apis(&ctx))), ctx, store, clock }
 }
 
 impl<E: Endpoint<Output = Response>> Api<E> {
