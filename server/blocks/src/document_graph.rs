@@ -73,14 +73,20 @@ impl DocumentViews {
         Ok(DocumentViews { documents, schemas })
     }
 
-    /// A document as clients see it; `None` if it was not read.
+    /// A document as clients see it; `None` if it was not read. With `lenient`, one that does not open has no data.
     ///
     /// # Errors
     /// 500 for a document that does not open.
-    pub(crate) fn view(&self, sealer: &Sealer, id: Uuid, secrets: bool) -> Result<Option<DocumentView>, ApiError> {
+    pub(crate) fn view(
+        &self,
+        sealer: &Sealer,
+        id: Uuid,
+        secrets: bool,
+        lenient: bool,
+    ) -> Result<Option<DocumentView>, ApiError> {
         let Some(row) = self.documents.get(id) else { return Ok(None) };
         let Resolved { data, references: block_document_references } =
-            self.resolve(sealer, &row.record, secrets, &mut Vec::new(), &mut (MOST_SHOWN - 1))?;
+            self.resolve(sealer, &row.record, (secrets, lenient), &mut Vec::new(), &mut (MOST_SHOWN - 1))?;
         let extra = DocumentExtra {
             data,
             block_schema: self.schemas.view(row.block_schema_id),
@@ -96,11 +102,17 @@ impl DocumentViews {
         &self,
         sealer: &Sealer,
         row: &BlockDocument,
-        secrets: bool,
+        (secrets, lenient): (bool, bool),
         path: &mut Vec<Uuid>,
         left: &mut usize,
     ) -> Result<Resolved, ApiError> {
-        let mut data = opened(sealer, row).map_err(unreadable)?;
+        let mut data = match opened(sealer, row) {
+            Err(error) if lenient => {
+                tracing::warn!(block_document.id = %row.id, %error, "a block document is listed without its data");
+                Map::new()
+            }
+            opened => opened.map_err(unreadable)?,
+        };
         if !secrets && let Some(schema) = self.schemas.get(row.block_schema_id) {
             hide(&mut data, &secret_paths(&schema.fields.value()));
         }
@@ -111,7 +123,7 @@ impl DocumentViews {
             let shown = |child: &Uuid| *left > 0 && path.len() < DEEPEST && !path.contains(child);
             let Some(child) = child.filter(|child| shown(&child.id)) else { continue };
             *left -= 1;
-            let resolved = self.resolve(sealer, &child.record, secrets, path, left)?;
+            let resolved = self.resolve(sealer, &child.record, (secrets, lenient), path, left)?;
             data.insert(reference.name.clone(), Value::Object(resolved.data));
             let shown = json!({
                 "block_document": {

@@ -220,9 +220,12 @@ async fn view(
     row: Versioned<BlockDocument>,
     secrets: bool,
 ) -> Result<DocumentView, ApiError> {
-    views(ctx, sealer, vec![row], secrets).await?.pop().ok_or_else(|| ApiError::not_found(WHAT))
+    let id = row.id;
+    let graph = DocumentViews::load(&ctx.reader, [row]).await?;
+    graph.view(sealer, id, secrets, false)?.ok_or_else(|| ApiError::not_found(WHAT))
 }
 
+/// One that does not open breaks no list.
 async fn views(
     ctx: &Ctx,
     sealer: &Sealer,
@@ -231,7 +234,7 @@ async fn views(
 ) -> Result<Vec<DocumentView>, ApiError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let graph = DocumentViews::load(&ctx.reader, rows).await?;
-    ids.into_iter().filter_map(|id| graph.view(sealer, id, secrets).transpose()).collect()
+    ids.into_iter().filter_map(|id| graph.view(sealer, id, secrets, true).transpose()).collect()
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {

@@ -312,12 +312,20 @@ async fn another_key_is_a_clear_error_and_the_document_can_still_be_deleted() {
     let api = api();
     let kind = api.kind("vault", &["password"]).await;
     let made = api.document(&kind, "mine", json!({"password": "hunter2"})).await;
-    assert_eq!(check_key(&api.store, &Sealer::new(&[7; 32])).await, Ok(None));
-    assert!(matches!(check_key(&api.store, &Sealer::new(&[8; 32])).await, Ok(Some(OpenError::WrongKey { .. }))));
+    assert_eq!(check_key(&api.store, Some(&Sealer::new(&[7; 32]))).await, Ok(None));
+    assert!(matches!(check_key(&api.store, Some(&Sealer::new(&[8; 32]))).await, Ok(Some(OpenError::WrongKey { .. }))));
     let other = api_over(api.store.clone(), Sealer::new(&[8; 32]));
     let answer = other.expect("GET", &path("block_documents", &made), Value::Null, 500).await;
     assert!(answer["detail"].as_str().unwrap().contains("MINTAKA_ENCRYPTION_KEY"), "{answer}");
+    let (fine, fine_data) = (other.document(&kind, "fine", json!({"password": "x"})).await, json!({"password": "x"}));
+    let list = other.expect("POST", "/block_documents/filter", json!({"include_secrets": true}), 200).await;
+    let data = |document: &Value| {
+        let of_id = |shown: &&Value| shown["id"] == document["id"];
+        list.as_array().unwrap().iter().find(of_id).map(|shown| shown["data"].clone())
+    };
+    assert_eq!((data(&made), data(&fine)), (Some(json!({})), Some(fine_data)), "{list}");
     other.expect("DELETE", &path("block_documents", &made), Value::Null, 204).await;
+    assert!(matches!(check_key(&api.store, None).await, Ok(Some(OpenError::WrongKey { .. }))));
 }
 
 #[tokio::test]
