@@ -3,16 +3,16 @@
 //! A transition writes its event and nothing more: one row for each resource would double what it writes. Whoever asks
 //! for events by resource catches up first, so the answer is as fresh as the events; a loop keeps the backlog short.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use mintaka_core::records::{Configuration, Event, EventResource, configuration, event};
-use mintaka_core::{Batch, Change, Cmp, Direction, Error, Filter, Json, Key, Query, Record};
+use mintaka_core::records::{Configuration, Event, EventResource, configuration};
+use mintaka_core::{Batch, Change, Error, Head, Json, Key, Record};
 
+use super::cursor::Cursor;
 use super::events::resources_of;
 use crate::operations::Operations;
 
-/// Row of the configuration that holds the cursor: writer → position up to which events have their rows.
+/// Row of the configuration that holds the cursor: up to where events have their rows.
 const CURSOR: &str = "EVENT_RESOURCES_CURSOR";
 /// Events of one batch. A longer one would hold up the writes that share its commit; a shorter one writes more.
 const PAGE: u64 = 50;
@@ -27,25 +27,22 @@ const PACE: Duration = Duration::from_secs(1);
 /// # Errors
 /// What the store answers.
 pub async fn catch_up(ops: &Operations) -> Result<(), Error> {
-    let heads = ops.heads().await?.positions();
+    let heads = ops.heads().await?.writers;
     while advance(ops, &heads).await? {}
     Ok(())
 }
 
 /// Makes the rows of one page of events up to these positions. Whether there may be more.
-async fn advance(ops: &Operations, until: &BTreeMap<i64, i64>) -> Result<bool, Error> {
+async fn advance(ops: &Operations, until: &[Head]) -> Result<bool, Error> {
     let key = Key::Unique(vec![CURSOR.into()]);
     let seen = ops.find::<Configuration>(key).await?;
-    let mut cursor: BTreeMap<i64, i64> = match &seen {
+    let mut cursor: Cursor = match &seen {
         Some(row) => row.value.to()?,
-        None => BTreeMap::new(),
+        None => Cursor::default(),
     };
-    let behind = until.iter().find(|(writer, head)| **head > cursor.get(writer).copied().unwrap_or(0));
-    let Some((&writer, &head)) = behind else { return Ok(false) };
-    let reached = cursor.get(&writer).copied().unwrap_or(0);
-    let page = ops.select::<Event>(next_page(writer, reached, head)).await?;
-    let to = page.last().filter(|_| page.len() as u64 == PAGE).map_or(head, |event| event.seq);
-    cursor.insert(writer, to);
+    let Some(&span) = cursor.ahead(until).first() else { return Ok(false) };
+    let page = ops.select::<Event>(span.query(Event::TABLE)?.limit(PAGE)).await?;
+    cursor.advance(span, page.last().filter(|_| page.len() as u64 == PAGE).map(|event| event.seq));
 
     let now = ops.now();
     let mut batch = Batch::new();
@@ -68,16 +65,6 @@ async fn advance(ops: &Operations, until: &BTreeMap<i64, i64>) -> Result<bool, E
     Ok(true)
 }
 
-fn next_page(writer: i64, after: i64, until: i64) -> Query {
-    let filter = Filter::eq(event::writer, writer).and(Filter::cmp(event::seq, Cmp::Gt, after)).and(Filter::cmp(
-        event::seq,
-        Cmp::Le,
-        until,
-    ));
-    let by_position = Query::of(Event::TABLE).filter(filter).order(event::writer, Direction::Asc);
-    by_position.order(event::seq, Direction::Asc).limit(PAGE)
-}
-
 /// Catches up whenever something was committed, at most once a second, until it is dropped.
 pub async fn keep_up(ops: Operations) {
     let mut committed = ops.committed();
@@ -94,7 +81,7 @@ pub async fn keep_up(ops: Operations) {
 
 /// Catches up, and leaves half of the time to the writes of others.
 async fn catch_up_gently(ops: &Operations) -> Result<(), Error> {
-    let heads = ops.heads().await?.positions();
+    let heads = ops.heads().await?.writers;
     loop {
         let begins = Instant::now();
         if !advance(ops, &heads).await? {

@@ -6,6 +6,7 @@ pub mod blocks;
 mod cascade;
 pub mod clear;
 mod create_run;
+pub mod cursor;
 pub mod deployment_run;
 pub mod deployments;
 mod deserted_runs;

@@ -1,16 +1,18 @@
 //! Counts of events by time, name or resource.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Aggregate, Col, Direction, Error, Group, Measure, Reader, Record, Time, Value};
+use mintaka_core::{Aggregate, Col, Direction, Error, Group, Measure, Record, Time, Value};
 use mintaka_http::{ApiError, When};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::events::{Labels, RESOURCE_NAME};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::criteria::Criteria;
-use crate::pages::{SCAN_ROWS, first_of_each};
+use crate::pages::first_of_each;
 use crate::scan::Scan;
 
 /// Bucket 0 of every width begins here (wire: 2024-04-01, a Monday).
@@ -21,8 +23,8 @@ const MAX_BUCKETS: i64 = 1000;
 const MIN_INTERVAL: f64 = 0.01;
 /// The most names or resources of an answer: those with the most events.
 const MAX_GROUPS: u64 = 10_000;
-/// Resources whose names are read at once.
-const NAMES_AT_ONCE: usize = 200;
+/// Resources whose names are read at once, each from a whole event.
+const NAMES_AT_ONCE: usize = 50;
 
 /// What events are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -88,8 +90,8 @@ pub struct EventCount {
 /// # Errors
 /// 422 for buckets that are too small or too many; else what the store answers.
 pub(crate) async fn count_by(
-    store: &Reader,
-    criteria: &Criteria,
+    store: &Operations,
+    criteria: &Arc<Criteria>,
     countable: Countable,
     unit: TimeUnit,
     interval: f64,
@@ -108,7 +110,7 @@ pub(crate) async fn count_by(
 }
 
 /// The width of a bucket, in microseconds.
-fn width_of(criteria: &Criteria, unit: TimeUnit, interval: f64) -> Result<i64, ApiError> {
+fn width_of(criteria: &Arc<Criteria>, unit: TimeUnit, interval: f64) -> Result<i64, ApiError> {
     if interval.is_nan() || interval < MIN_INTERVAL {
         return Err(ApiError::member("time_interval", "Input should be greater than or equal to 0.01"));
     }
@@ -125,7 +127,12 @@ fn width_of(criteria: &Criteria, unit: TimeUnit, interval: f64) -> Result<i64, A
 }
 
 /// All buckets between the bounds of the filter, in order, the empty ones too.
-async fn buckets(store: &Reader, criteria: &Criteria, unit: TimeUnit, width: i64) -> Result<Vec<EventCount>, Error> {
+async fn buckets(
+    store: &Operations,
+    criteria: &Arc<Criteria>,
+    unit: TimeUnit,
+    width: i64,
+) -> Result<Vec<EventCount>, Error> {
     let number = |time: Time| (time.micros() - PIVOT.micros()).div_euclid(width);
     let by = Group::Bucket { column: event::occurred, origin: PIVOT, width };
     let bucket_of = |event: &Event| Value::Int(number(event.occurred));
@@ -154,7 +161,7 @@ async fn buckets(store: &Reader, criteria: &Criteria, unit: TimeUnit, width: i64
 }
 
 /// Counts by a text column, the most first.
-async fn groups(store: &Reader, criteria: &Criteria, column: Col) -> Result<Vec<EventCount>, Error> {
+async fn groups(store: &Operations, criteria: &Arc<Criteria>, column: Col) -> Result<Vec<EventCount>, Error> {
     let key_of = move |event: &Event| {
         Value::Text(if column == event::event { event.event.clone() } else { event.resource_id.clone() })
     };
@@ -176,8 +183,8 @@ async fn groups(store: &Reader, criteria: &Criteria, column: Col) -> Result<Vec<
 }
 
 /// Gives resources the name that their latest event tells.
-async fn name(store: &Reader, criteria: &Criteria, counts: &mut [EventCount]) -> Result<(), Error> {
-    let latest = criteria.clone().in_order(Direction::Desc);
+async fn name(store: &Operations, criteria: &Arc<Criteria>, counts: &mut [EventCount]) -> Result<(), Error> {
+    let latest = Arc::new(Criteria::clone(criteria).in_order(Direction::Desc));
     for some in counts.chunks_mut(NAMES_AT_ONCE) {
         let resources = some.iter().map(|count| Value::text(count.value.as_str())).collect();
         let events = first_of_each(store, &latest, resources).await?;
@@ -202,8 +209,8 @@ struct Tally {
 /// Number, first and last of the events of each group: by the store, or on the rows that it finds if it cannot judge
 /// all of the criteria.
 async fn tally(
-    store: &Reader,
-    criteria: &Criteria,
+    store: &Operations,
+    criteria: &Arc<Criteria>,
     by: Group,
     key_of: &(dyn Fn(&Event) -> Value + Sync),
     order: Vec<(usize, Direction)>,
@@ -218,10 +225,10 @@ async fn tally(
     }
     let mut tallies: Vec<(Value, Tally)> = Vec::new();
     let mut places: BTreeMap<mintaka_core::Ordered, usize> = BTreeMap::new();
-    let mut scan = Scan::new(store, criteria, SCAN_ROWS);
+    let mut scan = Scan::new(store, criteria);
     while let Some(page) = scan.next().await? {
-        for event in page.iter().filter(|event| criteria.admits(event)) {
-            let (key, at) = (key_of(event), event.occurred);
+        for event in page.rows {
+            let (key, at) = (key_of(&event), event.occurred);
             let place = *places.entry(mintaka_core::Ordered(key.clone())).or_insert(tallies.len());
             match tallies.get_mut(place) {
                 Some((_, tally)) => {

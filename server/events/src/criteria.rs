@@ -6,16 +6,13 @@
 
 use mintaka_api_filters::text_search::TextQuery;
 use mintaka_core::records::{Event, EventResource, event, event_resources};
-use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record, Time};
+use mintaka_core::{Cmp, Direction, Error, Filter, Query, Record, Time};
 use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::event_index;
-use mintaka_orchestration::ops::events::{Labels, RESOURCE_ID, RESOURCE_ROLE};
 
-use crate::filter::{
-    EventAnyResourceFilter, EventFilter, EventNameFilter, EventOrder, EventRelatedFilter, EventResourceFilter,
-    ResourceSpecification,
-};
-use crate::pattern::{Pattern, Said};
+use crate::filter::{EventFilter, EventNameFilter, EventOrder};
+use crate::filter_limits;
+use crate::resource_criteria::{ResourceCriteria, Resources};
 
 /// How far back a filter without `since` looks, in microseconds, from the start of the day (wire: 180 days).
 const LOOK_BACK: i64 = 180 * DAY;
@@ -42,6 +39,8 @@ pub(crate) struct Criteria {
 
 /// An event is looked up by its id if its resources are at most so many.
 const FEW: u64 = 500;
+/// Steps that it costs to read a character of an event.
+const READING: usize = 4;
 
 impl Criteria {
     /// What `filter` means at `now`; without an `until` it ends at `until`.
@@ -61,6 +60,7 @@ impl Criteria {
     /// # Errors
     /// What is wrong with the filter.
     pub(crate) fn within(filter: &EventFilter, since: Time, until: Time) -> Result<Criteria, String> {
+        filter_limits::check(filter)?;
         let mut filters =
             vec![Filter::cmp(event::occurred, Cmp::Ge, since), Filter::cmp(event::occurred, Cmp::Le, until)];
         filters.extend(filter.event.iter().flat_map(names));
@@ -86,7 +86,8 @@ impl Criteria {
             let until = Filter::cmp(event_resources::occurred, Cmp::Le, until);
             *rows = Filter::And(vec![std::mem::replace(rows, Filter::all()), since, until]);
         }
-        let text = filter.text.as_ref().map(|text| TextQuery::parse(&text.query));
+        // Letters are folded once, not for each event.
+        let text = filter.text.as_ref().map(|text| TextQuery::parse(&text.query.to_lowercase()));
         Ok(Criteria {
             filter: Filter::And(filters),
             since,
@@ -102,8 +103,8 @@ impl Criteria {
         })
     }
 
-    /// The same, over resources that are up to date, with the ids of the events where a resource is rare: else the store would walk all events, in their
-    /// order, in search of it.
+    /// The same, over resources that are up to date, with the ids of the events where a resource is rare: else the store
+    /// would walk all events, in their order, in search of it.
     ///
     /// # Errors
     /// What the store answers.
@@ -137,10 +138,24 @@ impl Criteria {
         self.resources.is_empty() && self.text.is_none()
     }
 
+    /// How many steps a character of an event may cost when the rest is judged.
+    pub(crate) fn weight(&self) -> usize {
+        let terms = self.text.as_ref().map_or(0, |t| t.include.len() + t.exclude.len() + t.require.len());
+        READING + terms + self.resources.iter().map(ResourceCriteria::weight).sum::<usize>()
+    }
+
     /// Judges the rest on an event that the store found.
     pub(crate) fn admits(&self, event: &Event) -> bool {
-        self.resources.iter().all(|criteria| criteria.admit(event))
-            && self.text.as_ref().is_none_or(|t| found(t, event))
+        if self.text.as_ref().is_some_and(|query| !found(query, event)) {
+            return false;
+        }
+        if self.resources.is_empty() {
+            return true;
+        }
+        let main = event.resource.to().unwrap_or_default();
+        let related = event.related.to().unwrap_or_default();
+        let resources = Resources { main, related };
+        self.resources.iter().all(|criteria| criteria.admit(&resources))
     }
 }
 
@@ -168,160 +183,8 @@ fn names(filter: &EventNameFilter) -> Vec<Filter> {
 fn found(query: &TextQuery, event: &Event) -> bool {
     let (resource, related, payload) = (event.resource.text(), event.related.text(), event.payload.text());
     let text = format!("{} {resource} {related} {payload}", event.event).to_lowercase();
-    let has = |term: &String| text.contains(&term.to_lowercase());
+    let has = |term: &String| text.contains(term.as_str());
     (query.include.is_empty() || query.include.iter().any(has))
         && !query.exclude.iter().any(has)
         && query.require.iter().all(has)
-}
-
-/// Which of an event's resources a condition is about.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Scope {
-    Main,
-    Related,
-    Any,
-}
-
-/// A condition that one resource of an event must meet as a whole.
-#[derive(Clone, Debug)]
-struct ResourceCriteria {
-    scope: Scope,
-    ids: Vec<String>,
-    id_prefixes: Vec<String>,
-    roles: Vec<String>,
-    in_roles: Vec<(String, String)>,
-    labels: Vec<(String, Vec<Pattern>)>,
-}
-
-impl ResourceCriteria {
-    fn of_main(filter: &EventResourceFilter) -> ResourceCriteria {
-        ResourceCriteria::new(Scope::Main, &filter.id, &filter.id_prefix, &filter.labels)
-    }
-
-    fn of_any(filter: &EventAnyResourceFilter) -> ResourceCriteria {
-        ResourceCriteria::new(Scope::Any, &filter.id, &filter.id_prefix, &filter.labels)
-    }
-
-    fn of_related(filter: &EventRelatedFilter) -> Result<ResourceCriteria, String> {
-        let pairs = filter.resources_in_roles.iter().flatten().map(|pair| match pair.as_slice() {
-            [id, role] => Ok((id.clone(), role.clone())),
-            _ => Err("resources_in_roles takes pairs of id and role".to_owned()),
-        });
-        Ok(ResourceCriteria {
-            roles: filter.role.clone().unwrap_or_default(),
-            in_roles: pairs.collect::<Result<_, _>>()?,
-            ..ResourceCriteria::new(Scope::Related, &filter.id, &None, &filter.labels)
-        })
-    }
-
-    fn new(
-        scope: Scope,
-        ids: &Option<Vec<String>>,
-        id_prefixes: &Option<Vec<String>>,
-        labels: &Option<ResourceSpecification>,
-    ) -> ResourceCriteria {
-        let labels = labels.iter().flat_map(|labels| &labels.0);
-        ResourceCriteria {
-            scope,
-            ids: ids.clone().unwrap_or_default(),
-            id_prefixes: id_prefixes.clone().unwrap_or_default(),
-            roles: Vec::new(),
-            in_roles: Vec::new(),
-            labels: labels
-                .map(|(l, patterns)| (l.clone(), patterns.iter().map(|p| Pattern::new(p)).collect()))
-                .collect(),
-        }
-    }
-
-    /// An empty condition is met by every event, also by one without related resources.
-    fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-            && self.id_prefixes.is_empty()
-            && self.roles.is_empty()
-            && self.in_roles.is_empty()
-            && self.labels.is_empty()
-    }
-
-    /// What a filter over events can say of it, and, if it is about rows of resources, what a filter over those can.
-    fn on_events(&self) -> (Said, Option<Filter>) {
-        if self.is_empty() {
-            return (Said::exact(Filter::all()), None);
-        }
-        if self.scope == Scope::Main {
-            return (self.on(event::resource_id, None), None);
-        }
-        let said = self.on(event_resources::resource_id, Some(event_resources::resource_role));
-        let mut rows = said.filter;
-        if self.scope == Scope::Related {
-            rows = rows.and(Filter::eq(event_resources::resource_role, "").negate());
-        }
-        let filter = Filter::has(event::id, event_resources::event_id, rows.clone());
-        (Said { filter, exact: said.exact }, Some(rows))
-    }
-
-    fn on(&self, id: Col, role: Option<Col>) -> Said {
-        let mut all = Vec::new();
-        if !self.ids.is_empty() {
-            all.push(Said::exact(Filter::any(id, self.ids.iter().map(String::as_str))));
-        }
-        if !self.id_prefixes.is_empty() {
-            let prefixes = self.id_prefixes.iter().map(|prefix| Filter::StartsWith(id, prefix.clone()));
-            all.push(Said::exact(Filter::Or(prefixes.collect())));
-        }
-        if let Some(role) = role {
-            if !self.roles.is_empty() {
-                all.push(Said::exact(Filter::any(role, self.roles.iter().map(String::as_str))));
-            }
-            if !self.in_roles.is_empty() {
-                let pair = |(i, r): &(String, String)| Filter::eq(id, i.as_str()).and(Filter::eq(role, r.as_str()));
-                all.push(Said::exact(Filter::Or(self.in_roles.iter().map(pair).collect())));
-            }
-        }
-        for (label, patterns) in &self.labels {
-            let column = match label.as_str() {
-                RESOURCE_ID => Some(id),
-                RESOURCE_ROLE => role,
-                _ => None,
-            };
-            all.push(match column {
-                _ if patterns.is_empty() => Said::exact(Filter::none()),
-                Some(column) => Said::any(patterns.iter().map(|pattern| pattern.on(column))),
-                None => Said::nothing(),
-            });
-        }
-        Said::all(all)
-    }
-
-    /// Judges it on an event.
-    fn admit(&self, event: &Event) -> bool {
-        let main = || event.resource.to::<Labels>().is_ok_and(|labels| self.met_by(&labels, None));
-        let related = || {
-            let related = event.related.to::<Vec<Labels>>().unwrap_or_default();
-            related.iter().any(|labels| self.met_by(labels, Some(labels.role())))
-        };
-        match self.scope {
-            Scope::Main => main(),
-            Scope::Related => related(),
-            Scope::Any => main() || related(),
-        }
-    }
-
-    fn met_by(&self, labels: &Labels, role: Option<&str>) -> bool {
-        let listed = |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
-        let id = labels.id();
-        listed(&self.ids, id)
-            && (self.id_prefixes.is_empty() || self.id_prefixes.iter().any(|prefix| id.starts_with(prefix)))
-            && role.is_none_or(|role| {
-                listed(&self.roles, role)
-                    && (self.in_roles.is_empty() || self.in_roles.iter().any(|(i, r)| i == id && r == role))
-            })
-            && self.labels.iter().all(|(label, patterns)| {
-                let text = if label == RESOURCE_ROLE && self.scope != Scope::Main {
-                    Some(role.unwrap_or_default())
-                } else {
-                    labels.get(label)
-                };
-                patterns.iter().any(|pattern| pattern.matches(text))
-            })
-    }
 }

@@ -10,7 +10,7 @@
 //! ```
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -19,15 +19,18 @@ use mintaka_core::Error;
 use mintaka_http::Ctx;
 use mintaka_orchestration::Operations;
 use mintaka_orchestration::ops::events::{NewEvent, record};
-use poem::web::websocket::CloseCode;
 use tokio::time::timeout;
 
-use crate::socket::{End, Heard, Serve, Socket};
+use crate::end::{CloseCode, End};
+use crate::limits::{Room, Share};
+use crate::socket::{Heard, Serve, Socket};
 
 /// Events of one socket that are read and not yet durable.
 const MAX_IN_FLIGHT: usize = 256;
 /// Their bytes.
 const MAX_IN_FLIGHT_BYTES: usize = 8 << 20;
+/// Bytes of memory that a byte of an event takes while it is in flight: as text, as values and as a row.
+const COST: usize = 4;
 /// How long a pong is held at most. Clients give up after 20 s.
 const HOLD: Duration = Duration::from_secs(15);
 
@@ -36,8 +39,12 @@ const HOLD: Duration = Duration::from_secs(15);
 pub(crate) struct Intake(pub(crate) Ctx);
 
 impl Serve for Intake {
+    // An event that is a little too large is refused with a reason that says so.
+    const MAX_MESSAGE: usize = 2 << 20;
+
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
-        let mut in_flight = InFlight { store: self.0.ops, events: FuturesUnordered::new(), bytes: 0 };
+        let room = socket.shared.in_flight.clone();
+        let mut in_flight = InFlight { store: self.0.ops, room, events: FuturesUnordered::new(), bytes: 0 };
         let end = take_in(socket, &mut in_flight).await;
         // What was read before a malformed frame, or before the client left, is kept all the same.
         match (end, in_flight.settle().await) {
@@ -59,10 +66,16 @@ async fn take_in(socket: &mut Socket, in_flight: &mut InFlight) -> End {
             },
         };
         match heard {
-            Ok(Heard::Text(text)) => match NewEvent::parse(&text) {
-                Ok(event) => in_flight.add(event, text.len()),
-                Err(refused) => return refuse(CloseCode::Invalid, refused.0),
-            },
+            Ok(Heard::Text(text)) => {
+                let share = match in_flight.share(text.len()).await {
+                    Ok(share) => share,
+                    Err(error) => return error.into(),
+                };
+                match NewEvent::parse(&text) {
+                    Ok(event) => in_flight.add(event, text.len(), share),
+                    Err(refused) => return refuse(CloseCode::Invalid, refused.0),
+                }
+            }
             Ok(Heard::Binary) => return refuse(CloseCode::Unsupported, "Events are text frames".into()),
             Ok(Heard::Ping) => {
                 if in_flight.settle().await.is_err() {
@@ -84,6 +97,8 @@ type Recording = Pin<Box<dyn Future<Output = (usize, Result<(), Error>)> + Send>
 /// Events that are being recorded. They are queued when this is polled, all that are there at once.
 struct InFlight {
     store: Operations,
+    /// What all sockets may have in flight.
+    room: Room,
     events: FuturesUnordered<Recording>,
     bytes: usize,
 }
@@ -93,10 +108,27 @@ impl InFlight {
         self.events.len() < MAX_IN_FLIGHT && self.bytes < MAX_IN_FLIGHT_BYTES
     }
 
-    fn add(&mut self, event: NewEvent, bytes: usize) {
+    /// Waits for room among what all sockets have in flight; what this one has goes on meanwhile.
+    async fn share(&mut self, bytes: usize) -> Result<Option<Share>, Error> {
+        let room = self.room.clone();
+        let mut share = pin!(room.take(bytes.saturating_mul(COST)));
+        loop {
+            tokio::select! {
+                biased;
+                share = &mut share => return Ok(share),
+                Some(done) = self.next() => done?,
+            }
+        }
+    }
+
+    fn add(&mut self, event: NewEvent, bytes: usize, share: Option<Share>) {
         self.bytes += bytes;
         let store = self.store.clone();
-        self.events.push(Box::pin(async move { (bytes, record(&store, &event).await.map(drop)) }));
+        self.events.push(Box::pin(async move {
+            let done = record(&store, &event).await.map(drop);
+            drop(share);
+            (bytes, done)
+        }));
     }
 
     /// The next event that is durable, or could not be made so; `None` if nothing is in flight.

@@ -2,17 +2,29 @@
 
 mod counts;
 mod criteria;
+mod due_tasks;
+mod end;
 mod filter;
+mod filter_limits;
+mod glob;
 mod intake;
+mod limits;
+mod line;
 mod outlet;
+mod page_size;
 mod pages;
 mod pattern;
+mod positions;
+mod resource_criteria;
 mod rest;
 mod scan;
 mod socket;
 mod tail;
 mod task_subscription;
 mod task_workers;
+mod upgrade;
+
+use std::sync::Arc;
 
 use mintaka_http::{ApiError, Ctx};
 use poem::endpoint::make_sync;
@@ -20,11 +32,16 @@ use poem::http::StatusCode;
 use poem::{IntoResponse, Route};
 use poem_openapi::{OpenApi, Tags};
 
+use crate::limits::Shared;
+use crate::positions::Followed;
+use crate::upgrade::endpoint;
+
 pub use counts::{Countable, EventCount, TimeUnit};
 pub use filter::{
     EventAnyResourceFilter, EventFilter, EventIdFilter, EventNameFilter, EventOccurredFilter, EventOrder,
     EventRelatedFilter, EventResourceFilter, EventTextFilter, OneOrMany, ResourceSpecification,
 };
+pub use limits::SocketLimits;
 pub use rest::EventsApi;
 pub use task_workers::TaskWorkersApi;
 
@@ -45,15 +62,24 @@ pub fn apis(ctx: &Ctx) -> impl OpenApi + Clone + use<> {
 /// The sockets of the API, with paths relative to its prefix. Each runs in the context's task tracker, and is closed
 /// with 1012 when the context stops.
 pub fn sockets(ctx: &Ctx) -> Route {
+    sockets_within(ctx, SocketLimits::default())
+}
+
+/// As [`sockets`], within other limits.
+pub fn sockets_within(ctx: &Ctx, limits: SocketLimits) -> Route {
+    let shared = Shared::new(limits);
+    let followed = Arc::new(Followed::default());
     let workers = task_workers::TaskWorkers::of(ctx);
+    let (events, logs) = (
+        outlet::EventsOut { ctx: ctx.clone(), followed: followed.clone() },
+        outlet::LogsOut { ctx: ctx.clone(), followed },
+    );
+    let runs = task_subscription::TaskSubscription { ctx: ctx.clone(), workers, awaited: Arc::default() };
     Route::new()
-        .at("/events/in", socket::endpoint(ctx, intake::Intake(ctx.clone())))
-        .at("/events/out", socket::endpoint(ctx, outlet::EventsOut(ctx.clone())))
-        .at("/logs/out", socket::endpoint(ctx, outlet::LogsOut(ctx.clone())))
-        .at(
-            "/task_runs/subscriptions/scheduled",
-            socket::endpoint(ctx, task_subscription::TaskSubscription { ctx: ctx.clone(), workers }),
-        )
+        .at("/events/in", endpoint(ctx, &shared, intake::Intake(ctx.clone())))
+        .at("/events/out", endpoint(ctx, &shared, events))
+        .at("/logs/out", endpoint(ctx, &shared, logs))
+        .at("/task_runs/subscriptions/scheduled", endpoint(ctx, &shared, runs))
         .at(
             "/work_pools/:work_pool_name/workers/connect",
             // wire: answered below 500, a worker of 3.9 takes it that there is no worker channel, and uses requests.

@@ -1,20 +1,27 @@
 //! Pages of events, and the token that names the next one.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Reader, Record, Time, Value};
+use mintaka_core::{Aggregate, Direction, Each, Error, Group, Measure, Record, Time, Value};
 use mintaka_orchestration::Operations;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::{Deserialize, Serialize};
 
 use crate::criteria::Criteria;
 use crate::filter::EventFilter;
+use crate::page_size::Measured;
 use crate::scan::{Position, Scan, position, query};
 
-/// Rows that one request reads at most when the store cannot judge all of its filter.
-pub(crate) const SCAN_ROWS: u64 = 20_000;
+/// A page with more bytes than this ends, whatever its size was to be.
+const MAX_BYTES: usize = 8 << 20;
+/// The longest token, in bytes: it is a part of a URL, which has at most 65,534.
+const MAX_TOKEN: usize = 60_000;
+/// The largest filter that fits into one: base64 takes four bytes for three.
+const MAX_FILTER: usize = 44_000;
 
 /// How a token is written. Clients give it back as they like: without its padding, in the alphabet of URLs, or with the
 /// space that a bare `+` is in a query.
@@ -82,11 +89,11 @@ impl From<Error> for PageError {
 /// What is wrong with the filter, or what the store answers.
 pub(crate) async fn first(store: &Operations, filter: &EventFilter, size: u64) -> Result<Page, PageError> {
     let now = store.now();
-    let criteria = Criteria::new(filter, now, now).map_err(PageError::Filter)?.narrowed(store).await?;
+    let criteria = Arc::new(Criteria::new(filter, now, now).map_err(PageError::Filter)?.narrowed(store).await?);
     let total = total(store, &criteria).await?;
     let filter = filter.to_json().unwrap_or_default();
     let token = Token { filter, since: criteria.since, until: criteria.until, total, size, after: None, past: 0 };
-    Ok(page(store, criteria, token).await?)
+    page(store, criteria, token).await
 }
 
 /// The page that a token names.
@@ -97,14 +104,14 @@ pub(crate) async fn next(store: &Operations, token: &str) -> Result<Page, PageEr
     let token = Token::read(token).ok_or(PageError::Token)?;
     let filter = EventFilter::parse_from_json(Some(token.filter.clone())).map_err(|_| PageError::Token)?;
     let criteria = Criteria::within(&filter, token.since, token.until).map_err(|_| PageError::Token)?;
-    let criteria = criteria.narrowed(store).await?;
+    let criteria = Arc::new(criteria.narrowed(store).await?);
     if token.size > crate::rest::MAX_PAGE {
         return Err(PageError::Token);
     }
-    Ok(page(store, criteria, token).await?)
+    page(store, criteria, token).await
 }
 
-async fn page(store: &Reader, criteria: Criteria, mut token: Token) -> Result<Page, Error> {
+async fn page(store: &Operations, criteria: Arc<Criteria>, mut token: Token) -> Result<Page, PageError> {
     let size = token.size;
     let (events, more) = if size == 0 {
         (Vec::new(), false)
@@ -113,12 +120,6 @@ async fn page(store: &Reader, criteria: Criteria, mut token: Token) -> Result<Pa
         token.past += events.len() as u64;
         let more = events.len() as u64 == size && (token.past as i64) < token.total;
         (events, more)
-    } else if criteria.is_exact() {
-        let rows = store.select::<Event>(query(&criteria, token.after).limit(size + 1)).await?;
-        let more = rows.len() as u64 > size;
-        let events: Vec<Event> = rows.into_iter().take(size as usize).map(|row| row.record).collect();
-        token.after = events.last().map(position);
-        (events, more)
     } else {
         let (events, stopped) = judged(store, &criteria, token.after, size).await?;
         token.after = stopped;
@@ -126,25 +127,32 @@ async fn page(store: &Reader, criteria: Criteria, mut token: Token) -> Result<Pa
     };
     let total = token.total;
     let next = if more { token.write() } else { None };
+    if next.as_ref().is_some_and(|text| text.len() > MAX_TOKEN) {
+        return Err(PageError::Filter(format!(
+            "filter is too large to be continued on a next page: as JSON it takes at most {MAX_FILTER} bytes"
+        )));
+    }
     Ok(Page { events, total, next })
 }
 
-/// Up to `size` events that pass all of the criteria, and where to go on if there may be more.
+/// Up to `size` events that meet the criteria, and where to go on if there may be more.
 async fn judged(
-    store: &Reader,
-    criteria: &Criteria,
+    store: &Operations,
+    criteria: &Arc<Criteria>,
     after: Option<Position>,
     size: u64,
 ) -> Result<(Vec<Event>, Option<Position>), Error> {
     let mut events: Vec<Event> = Vec::new();
-    let mut scan = Scan::new(store, criteria, SCAN_ROWS).after(after);
+    let mut bytes = 0;
+    let mut scan = Scan::new(store, criteria).after(after).expecting(size + 1);
     while let Some(page) = scan.next().await? {
-        for event in page.into_iter().filter(|event| criteria.admits(event)) {
-            if events.len() as u64 == size {
+        for event in page.rows {
+            if events.len() as u64 == size || bytes > MAX_BYTES {
                 // There is one more: the next page begins after the last of this one.
                 let last = events.last().map(position);
                 return Ok((events, last));
             }
+            bytes += event.bytes();
             events.push(event);
         }
     }
@@ -153,13 +161,13 @@ async fn judged(
 }
 
 /// How many events, or resources if only one event of each is wanted.
-async fn total(store: &Reader, criteria: &Criteria) -> Result<i64, Error> {
+async fn total(store: &Operations, criteria: &Arc<Criteria>) -> Result<i64, Error> {
     if !criteria.is_exact() {
         let mut resources = std::collections::HashSet::new();
         let mut events = 0;
-        let mut scan = Scan::new(store, criteria, SCAN_ROWS);
+        let mut scan = Scan::new(store, criteria);
         while let Some(page) = scan.next().await? {
-            for event in page.into_iter().filter(|event| criteria.admits(event)) {
+            for event in page.rows {
                 events += 1;
                 resources.insert(event.resource_id);
             }
@@ -178,13 +186,13 @@ async fn total(store: &Reader, criteria: &Criteria) -> Result<i64, Error> {
 }
 
 /// The first event of each resource in the order, past the first `past` resources.
-async fn distinct(store: &Reader, criteria: &Criteria, past: u64, size: u64) -> Result<Vec<Event>, Error> {
+async fn distinct(store: &Operations, criteria: &Arc<Criteria>, past: u64, size: u64) -> Result<Vec<Event>, Error> {
     if !criteria.is_exact() {
         let mut seen = std::collections::HashSet::new();
         let mut events = Vec::new();
-        let mut scan = Scan::new(store, criteria, SCAN_ROWS);
+        let mut scan = Scan::new(store, criteria);
         while let Some(page) = scan.next().await? {
-            for event in page.into_iter().filter(|event| criteria.admits(event)) {
+            for event in page.rows {
                 if seen.insert(event.resource_id.clone()) && seen.len() as u64 > past {
                     events.push(event);
                 }
@@ -214,8 +222,8 @@ async fn distinct(store: &Reader, criteria: &Criteria, past: u64, size: u64) -> 
 
 /// The first event in the order of the criteria for each of these ids of main resources.
 pub(crate) async fn first_of_each(
-    store: &Reader,
-    criteria: &Criteria,
+    store: &Operations,
+    criteria: &Arc<Criteria>,
     resources: Vec<Value>,
 ) -> Result<Vec<Event>, Error> {
     if resources.is_empty() {

@@ -2,12 +2,24 @@
 
 use mintaka_core::{Col, Filter};
 
+use crate::glob::Glob;
+
 /// A pattern: `*` is any text, `?` any character, a leading `!` the complement. A missing label matches none, not even
 /// a complement. (wire: `ResourceSpecification`)
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pattern {
     negated: bool,
-    glob: String,
+    shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Shape {
+    /// This text.
+    Is(String),
+    /// Begins with this text.
+    Begins(String),
+    /// A glob that begins with this text.
+    Glob(String, Box<Glob>),
 }
 
 /// What a filter over a column can say of a condition.
@@ -53,26 +65,44 @@ impl Said {
 impl Pattern {
     /// Reads a pattern. Every text is one.
     pub(crate) fn new(text: &str) -> Pattern {
-        match text.strip_prefix('!') {
-            Some(glob) => Pattern { negated: true, glob: glob.to_owned() },
-            None => Pattern { negated: false, glob: text.to_owned() },
-        }
+        let (negated, glob) = match text.strip_prefix('!') {
+            Some(glob) => (true, glob),
+            None => (false, text),
+        };
+        let shape = match glob.find(['*', '?']) {
+            None => Shape::Is(glob.to_owned()),
+            Some(at) if glob[at..].bytes().all(|c| c == b'*') => Shape::Begins(glob[..at].to_owned()),
+            Some(at) => Shape::Glob(glob[..at].to_owned(), Box::new(Glob::new(glob))),
+        };
+        Pattern { negated, shape }
     }
 
     /// Whether the text of a label matches.
     pub(crate) fn matches(&self, text: Option<&str>) -> bool {
-        text.is_some_and(|text| glob_matches(self.glob.as_bytes(), text.as_bytes()) != self.negated)
+        text.is_some_and(|text| {
+            let fits = match &self.shape {
+                Shape::Is(this) => text == this,
+                Shape::Begins(this) => text.starts_with(this.as_str()),
+                Shape::Glob(begins, glob) => text.starts_with(begins.as_str()) && glob.matches(text),
+            };
+            fits != self.negated
+        })
+    }
+
+    /// How many steps a character of the text may cost.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.shape {
+            Shape::Is(_) | Shape::Begins(_) => 1,
+            Shape::Glob(_, glob) => glob.weight(),
+        }
     }
 
     /// What a filter over a column that is never null can say of it.
     pub(crate) fn on(&self, column: Col) -> Said {
-        let wild = self.glob.find(['*', '?']);
-        let positive = match wild {
-            None => Said::exact(Filter::eq(column, self.glob.as_str())),
-            Some(at) => Said {
-                filter: Filter::StartsWith(column, self.glob[..at].to_owned()),
-                exact: self.glob[at..].bytes().all(|c| c == b'*'),
-            },
+        let positive = match &self.shape {
+            Shape::Is(this) => Said::exact(Filter::eq(column, this.as_str())),
+            Shape::Begins(this) => Said::exact(Filter::StartsWith(column, this.clone())),
+            Shape::Glob(begins, _) => Said { filter: Filter::StartsWith(column, begins.clone()), exact: false },
         };
         match (self.negated, positive.exact) {
             (false, _) => positive,
@@ -80,42 +110,6 @@ impl Pattern {
             (true, false) => Said::nothing(),
         }
     }
-}
-
-/// Whether a text matches a glob, in time proportional to the product of their lengths.
-fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
-    let (mut g, mut t) = (0, 0);
-    // Where to go on when what follows the last star does not fit: the star, and the text that it has not taken.
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                retry = Some((g, t));
-                g += 1;
-            }
-            Some(b'?') => {
-                g += 1;
-                t += character(text, t);
-            }
-            Some(c) if *c == text[t] => {
-                g += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((star, taken)) => {
-                    retry = Some((star, taken + 1));
-                    (g, t) = (star + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|c| *c == b'*')
-}
-
-/// Bytes of the UTF-8 character at a position.
-fn character(text: &[u8], at: usize) -> usize {
-    1 + text[at + 1..].iter().take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `/events`: recording, reading and counting events by request.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mintaka_core::records::Event;
@@ -109,11 +110,11 @@ impl EventsApi {
         body: Input<CountEvents>,
     ) -> Result<Out<Vec<EventCount>>, ApiError> {
         self.enabled(&client)?;
-        let now = self.ctx.reader.now();
+        let now = self.ctx.ops.now();
         let criteria = Criteria::new(&body.filter, now, now).map_err(|fault| ApiError::member("filter", fault))?;
-        let criteria = criteria.narrowed(&self.ctx.ops).await?;
+        let criteria = Arc::new(criteria.narrowed(&self.ctx.ops).await?);
         let interval = body.time_interval.unwrap_or(1.0);
-        Ok(Out(count_by(&self.ctx.reader, &criteria, countable.0, body.time_unit, interval).await?))
+        Ok(Out(count_by(&self.ctx.ops, &criteria, countable.0, body.time_unit, interval).await?))
     }
 }
 

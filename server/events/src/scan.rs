@@ -1,16 +1,28 @@
-//! Reading events page by page in their order, with a bound on the rows that a request may cost.
+//! Reading events page by page in their order, with a bound on what a request may cost.
+
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 
 use mintaka_core::records::{Event, event};
-use mintaka_core::{Error, Query, Reader, Record, Time};
+use mintaka_core::{Error, Query, Record, Time};
+use mintaka_orchestration::Operations;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::criteria::Criteria;
+use crate::limits::Room;
+use crate::page_size::{Page, PageSize};
 
-/// Rows of one read (wire: `websocket_backfill_page_size`).
-const PAGE: u64 = 250;
+/// Rows that one request reads at most when the store cannot judge all of its filter.
+const SCAN_ROWS: u64 = 20_000;
+/// Steps that judging them may take, about a second of one thread's work.
+const SCAN_STEPS: u64 = 256 << 20;
+/// Steps that are done at once by a thread that serves others too, about a millisecond.
+const STEPS_AT_ONCE: usize = 1 << 18;
 
-/// No bound: for a reader that keeps up with what it reads.
-pub(crate) const UNBOUNDED: u64 = u64::MAX;
+/// Turns of those that judge for longer. Half of the processors is left to others.
+static JUDGES: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, |number| number.get().div_ceil(2))));
 
 /// A position in the order of events: time of occurrence and id.
 pub(crate) type Position = (Time, Uuid);
@@ -27,19 +39,57 @@ pub(crate) fn position(event: &Event) -> Position {
     (event.occurred, event.id)
 }
 
-/// A read of all events that the store finds, which the criteria may still refuse.
+/// Those of the events, which the store found, that meet all of the criteria.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the thread that judges them ended.
+pub(crate) async fn judge(criteria: &Arc<Criteria>, mut page: Page<Event>) -> Result<Page<Event>, Error> {
+    if criteria.is_exact() {
+        return Ok(page);
+    }
+    if page.bytes.saturating_mul(criteria.weight()) <= STEPS_AT_ONCE {
+        page.rows.retain(|event| criteria.admits(event));
+        return Ok(page);
+    }
+    // The semaphore is never closed.
+    let turn = JUDGES.acquire().await.ok();
+    let criteria = criteria.clone();
+    let judged = tokio::task::spawn_blocking(move || {
+        page.rows.retain(|event| criteria.admits(event));
+        page
+    });
+    let page = judged.await.map_err(|error| Error::Unavailable(format!("events could not be judged: {error}")));
+    drop(turn);
+    page
+}
+
+/// A read of all events that meet the criteria.
 pub(crate) struct Scan<'a> {
-    store: &'a Reader,
-    criteria: &'a Criteria,
+    store: &'a Operations,
+    criteria: &'a Arc<Criteria>,
     after: Option<Position>,
-    left: u64,
+    size: PageSize,
+    /// Rows and steps that may still be spent.
+    rows: u64,
+    steps: u64,
     ended: bool,
 }
 
 impl<'a> Scan<'a> {
-    /// From the start of the order, at most `rows` rows.
-    pub(crate) fn new(store: &'a Reader, criteria: &'a Criteria, rows: u64) -> Scan<'a> {
-        Scan { store, criteria, after: None, left: rows, ended: false }
+    /// From the start of the order on, for one request.
+    pub(crate) fn new(store: &'a Operations, criteria: &'a Arc<Criteria>) -> Scan<'a> {
+        let (rows, steps) = (SCAN_ROWS, SCAN_STEPS);
+        Scan { store, criteria, after: None, size: PageSize::new(), rows, steps, ended: false }
+    }
+
+    /// To the end, whatever it costs, for a socket: its client sets the pace.
+    pub(crate) fn for_socket(self, room: Room) -> Scan<'a> {
+        Scan { rows: u64::MAX, steps: u64::MAX, size: PageSize::within(room), ..self }
+    }
+
+    /// For a reader that wants so many events.
+    pub(crate) fn expecting(self, rows: u64) -> Scan<'a> {
+        Scan { size: PageSize::starting(rows), ..self }
     }
 
     /// From a position on.
@@ -48,21 +98,20 @@ impl<'a> Scan<'a> {
         self
     }
 
-    /// The next page; `None` at the end, or when the bound is reached.
+    /// The events of the next page, which may be none; `None` at the end, or when the bound is reached.
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
-        if self.ended || self.left == 0 {
+    pub(crate) async fn next(&mut self) -> Result<Option<Page<Event>>, Error> {
+        if self.ended || self.rows == 0 || self.steps == 0 {
             return Ok(None);
         }
-        let limit = PAGE.min(self.left);
-        let rows = self.store.select::<Event>(query(self.criteria, self.after).limit(limit)).await?;
-        self.ended = (rows.len() as u64) < limit;
-        self.left -= rows.len() as u64;
-        let page: Vec<Event> = rows.into_iter().map(|row| row.record).collect();
-        self.after = page.last().map(position).or(self.after);
-        Ok(Some(page))
+        let page = self.size.read::<Event>(self.store, query(self.criteria, self.after), self.rows).await?;
+        self.ended = !page.more;
+        self.rows = self.rows.saturating_sub(page.rows.len() as u64);
+        self.steps = self.steps.saturating_sub(page.bytes.saturating_mul(self.criteria.weight()) as u64);
+        self.after = page.rows.last().map(position).or(self.after);
+        judge(self.criteria, page).await.map(Some)
     }
 
     /// Where the scan stopped at its bound; `None` if it reached the end.

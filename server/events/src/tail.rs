@@ -1,47 +1,31 @@
 //! Follows a stream: every row that is appended after a point, once, whoever appends it.
-//!
-//! A cursor is a map from writer to position. What is visible of one writer is always a prefix, so a row that was not
-//! there when its writer's position was read is beyond that position.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use mintaka_core::records::{Event, EventResource, Log};
-use mintaka_core::{Cmp, Col, Direction, Error, Filter, Query, Record};
+use mintaka_core::{Error, Filter, Record};
 use mintaka_orchestration::Operations;
+use mintaka_orchestration::ops::cursor::Cursor;
 use mintaka_orchestration::ops::event_index;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
-use uuid::Uuid;
 
-/// Rows of one read.
-const PAGE: u64 = 250;
-/// How often the store is asked without a commit of this process: others may have written.
-const POLL: Duration = Duration::from_secs(1);
-/// How often it is asked at most.
-const PACE: Duration = Duration::from_millis(10);
+use crate::limits::Room;
+use crate::page_size::{Measured, Page, PageSize};
+use crate::positions::{Positions, Writers};
 
 /// A row of a stream.
-pub(crate) trait StreamRow: Record + serde::Serialize {
-    /// Identifier.
-    fn id(&self) -> Uuid;
+pub(crate) trait StreamRow: Record + Measured + serde::Serialize {
     /// Writer and position.
     fn position(&self) -> (i64, i64);
 }
 
 impl StreamRow for Event {
-    fn id(&self) -> Uuid {
-        self.id
-    }
     fn position(&self) -> (i64, i64) {
         (self.writer, self.seq)
     }
 }
 
 impl StreamRow for Log {
-    fn id(&self) -> Uuid {
-        self.id
-    }
     fn position(&self) -> (i64, i64) {
         (self.writer, self.seq)
     }
@@ -50,37 +34,45 @@ impl StreamRow for Log {
 /// A reader of a stream's new rows.
 pub(crate) struct Tail<R> {
     store: Operations,
-    writer: Col,
-    seq: Col,
     filter: Filter,
-    cursor: BTreeMap<i64, i64>,
-    committed: watch::Receiver<u64>,
-    asked: Option<Instant>,
+    cursor: Cursor,
+    /// The writer that was read last: the others come first then.
+    last: i64,
+    size: PageSize,
+    seen: watch::Receiver<Writers>,
+    /// Keeps what is seen up to date.
+    _positions: Arc<Positions>,
     /// Whether the filter looks at resources of events, which are derived and must catch up before each read.
     derived: bool,
     rows: std::marker::PhantomData<fn() -> R>,
 }
 
 impl<R: StreamRow> Tail<R> {
-    /// Follows the rows that meet `filter` and are not there yet.
+    /// Follows the rows that meet `filter` and are not there yet, in pages at the cost of a room.
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn from_here(store: &Operations, filter: Filter) -> Result<Tail<R>, Error> {
-        let (writer, seq) = R::TABLE.stream.ok_or_else(|| Error::Invalid(format!("{} is no stream", R::TABLE.name)))?;
-        let heads = store.heads().await?;
+    pub(crate) async fn from_here(
+        store: &Operations,
+        positions: Arc<Positions>,
+        filter: Filter,
+        room: Room,
+    ) -> Result<Tail<R>, Error> {
+        let mut seen = positions.watch();
+        positions.look().await?;
+        let cursor = Cursor::at(&seen.borrow_and_update());
         let derived = filter.looks_at(EventResource::TABLE);
         if derived {
             event_index::catch_up(store).await?;
         }
         Ok(Tail {
             store: store.clone(),
-            writer: Col { table: R::TABLE, ordinal: writer },
-            seq: Col { table: R::TABLE, ordinal: seq },
             filter,
-            cursor: heads.positions(),
-            committed: store.committed(),
-            asked: None,
+            cursor,
+            last: 0,
+            size: PageSize::within(room),
+            seen,
+            _positions: positions,
             derived,
             rows: std::marker::PhantomData,
         })
@@ -89,73 +81,35 @@ impl<R: StreamRow> Tail<R> {
     /// Whether a row is before the cursor, and so will never be answered.
     pub(crate) fn is_past(&self, row: &R) -> bool {
         let (writer, seq) = row.position();
-        self.cursor.get(&writer).is_some_and(|&reached| seq <= reached)
+        self.cursor.is_past(writer, seq)
     }
 
     /// The next rows, at least one, those of one writer in its order. Dropping the future loses nothing.
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn next(&mut self) -> Result<Vec<R>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Page<R>, Error> {
         loop {
-            if let Some(asked) = self.asked {
-                sleep_until(asked + PACE).await;
+            let writers = self.seen.borrow_and_update().clone();
+            let mut ahead = self.cursor.ahead(&writers);
+            ahead.sort_by_key(|span| (span.writer <= self.last, span.writer));
+            if self.derived && !ahead.is_empty() {
+                event_index::catch_up(&self.store).await?;
             }
-            self.committed.borrow_and_update();
-            let rows = self.read().await?;
-            self.asked = Some(Instant::now());
-            if !rows.is_empty() {
-                return Ok(rows);
+            for span in ahead {
+                let mut query = span.query(R::TABLE)?;
+                query.filter = query.filter.and(self.filter.clone());
+                let page = self.size.read::<R>(&self.store, query, u64::MAX).await?;
+                let to = page.rows.last().filter(|_| page.more).map(|row| row.position().1);
+                self.cursor.advance(span, to);
+                self.last = span.writer;
+                if !page.rows.is_empty() {
+                    return Ok(page);
+                }
             }
-            tokio::select! {
-                changed = self.committed.changed() => if changed.is_err() { return Err(Error::Closed) },
-                () = sleep(POLL) => {}
+            if self.seen.changed().await.is_err() {
+                return Err(Error::Closed);
             }
         }
     }
-
-    async fn read(&mut self) -> Result<Vec<R>, Error> {
-        let heads = self.store.heads().await?.positions();
-        if self.derived && heads != self.cursor {
-            event_index::catch_up(&self.store).await?;
-        }
-        let mut cursor = self.cursor.clone();
-        let mut rows = Vec::new();
-        for (&writer, &head) in &heads {
-            let reached = cursor.entry(writer).or_insert(0);
-            if head > *reached {
-                let page = self.page(writer, *reached, Some(head)).await?;
-                *reached = if (page.len() as u64) < PAGE { head } else { last_of(&page, head) };
-                rows.extend(page);
-            }
-        }
-        // A writer that was retired writes no more: it is read to its end, then forgotten.
-        for (writer, reached) in self.cursor.iter().filter(|(writer, _)| !heads.contains_key(writer)) {
-            let page = self.page(*writer, *reached, None).await?;
-            if (page.len() as u64) < PAGE {
-                cursor.remove(writer);
-            } else {
-                cursor.insert(*writer, last_of(&page, *reached));
-            }
-            rows.extend(page);
-        }
-        self.cursor = cursor;
-        Ok(rows)
-    }
-
-    async fn page(&self, writer: i64, after: i64, until: Option<i64>) -> Result<Vec<R>, Error> {
-        let mut filter = vec![Filter::eq(self.writer, writer), Filter::cmp(self.seq, Cmp::Gt, after)];
-        filter.extend(until.map(|head| Filter::cmp(self.seq, Cmp::Le, head)));
-        filter.push(self.filter.clone());
-        let query = Query::of(R::TABLE)
-            .filter(Filter::And(filter))
-            .order(self.writer, Direction::Asc)
-            .order(self.seq, Direction::Asc)
-            .limit(PAGE);
-        Ok(self.store.select::<R>(query).await?.into_iter().map(|row| row.record).collect())
-    }
-}
-
-fn last_of<R: StreamRow>(page: &[R], otherwise: i64) -> i64 {
-    page.last().map_or(otherwise, |row| row.position().1)
 }

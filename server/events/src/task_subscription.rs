@@ -3,28 +3,30 @@
 //! A worker is offered one run at a time, and takes it or lets it go. Within this process a run is in one worker's hands
 //! at a time; between processes, and for a worker that never begins, PENDING decides, as always.
 
+use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mintaka_api_filters::task_run_in;
-use mintaka_core::records::{StateType, TaskRun, TaskRunState, task_run};
-use mintaka_core::{Cmp, Direction, Error, Filter, Query, Reader, Record};
+use mintaka_core::records::{TaskRun, TaskRunState, task_run};
+use mintaka_core::{Direction, Error, Filter, Query, Record};
 use mintaka_http::{Client, Ctx};
+use mintaka_orchestration::Operations;
 use mintaka_orchestration::State;
-use poem::web::websocket::CloseCode;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::socket::{End, Heard, Serve, Socket};
+use crate::due_tasks::{Awaited, Due, due};
+use crate::end::{CloseCode, End};
+use crate::socket::{Heard, Serve, Socket};
 use crate::task_workers::{Offer, TaskWorkers};
 
 /// Runs of one read.
 const PAGE: u64 = 50;
-/// How often the store is asked without a commit of this process: others may have written, and times come.
-const POLL: Duration = Duration::from_secs(1);
-/// How often it is asked at most.
-const PACE: Duration = Duration::from_millis(25);
+/// The most tasks of a worker.
+pub(crate) const MAX_KEYS: usize = 1_000;
+/// The longest key of a task and name of a worker, in characters.
+const MAX_TEXT: usize = 2_048;
 /// A protocol violation (wire: 4001).
 const VIOLATION: u16 = 4001;
 
@@ -33,26 +35,28 @@ const VIOLATION: u16 = 4001;
 pub(crate) struct TaskSubscription {
     pub(crate) ctx: Ctx,
     pub(crate) workers: Arc<TaskWorkers>,
+    pub(crate) awaited: Arc<Awaited>,
 }
 
-fn violation(reason: &str) -> End {
-    End::Close(CloseCode::Reserved(VIOLATION), format!("Protocol violation: {reason}"))
+fn violation(reason: impl Display) -> End {
+    End::Close(CloseCode::from(VIOLATION), format!("Protocol violation: {reason}"))
 }
 
 impl Serve for TaskSubscription {
     async fn serve(self, socket: &mut Socket) -> Result<(), End> {
-        let store = &self.ctx.reader;
-        let (keys, client_id) = subscription(socket.hear_first().await?, &socket.client)?;
+        let store = &self.ctx.ops;
+        let (keys, client_id) = subscription(socket.hear_soon().await?, &socket.client)?;
         let presence = self.workers.enter(&client_id, &keys, store.now());
-        let mut committed = store.committed();
+        let awaited = self.awaited.tasks(store);
+        let mut seen = awaited.watch();
         loop {
-            committed.borrow_and_update();
+            seen.borrow_and_update();
             let returned = self.workers.returned.notified();
             tokio::pin!(returned);
             returned.as_mut().enable();
             if let Some((run, state, offer)) = self.next(&keys).await? {
                 socket.send(&task_run_in(&self.ctx, run, Some(state))).await?;
-                let answer = socket.hear_json().await?.unwrap_or_default();
+                let answer = socket.hear_soon().await?.unwrap_or_default();
                 match answer["type"].as_str() {
                     Some("ack") => offer.taken(),
                     Some("quit") => return Ok(()),
@@ -63,12 +67,8 @@ impl Serve for TaskSubscription {
             }
             let wake = async {
                 tokio::select! {
-                    changed = committed.changed() => match changed {
-                        Ok(()) => sleep(PACE).await,
-                        Err(_) => sleep(POLL).await,
-                    },
+                    () = due_again(&mut seen, &keys) => {}
                     () = returned => {}
-                    () = sleep(POLL) => {}
                 }
             };
             tokio::pin!(wake);
@@ -77,13 +77,18 @@ impl Serve for TaskSubscription {
                     () = &mut wake => break,
                     heard = socket.hear() => match heard? {
                         Heard::Text(text) if says(&text, "quit") => return Ok(()),
-                        Heard::Text(_) | Heard::Binary | Heard::Ping => {}
+                        Heard::Text(_) | Heard::Binary | Heard::Ping => presence.seen(store.now()),
                     },
                 }
             }
-            presence.seen(store.now());
         }
     }
+}
+
+/// Waits until it was looked again, and one of these tasks may have a due run.
+async fn due_again(seen: &mut watch::Receiver<Due>, keys: &[String]) {
+    // Whoever waits has what tells it, so it does not end.
+    while seen.changed().await.is_ok() && !seen.borrow_and_update().has(keys) {}
 }
 
 fn says(text: &str, kind: &str) -> bool {
@@ -101,7 +106,14 @@ fn subscription(message: Option<Value>, client: &Client) -> Result<(Vec<String>,
     if keys.is_empty() {
         return Err(violation("expected 'keys' in subscribe message"));
     }
-    match message["client_id"].as_str().filter(|id| !id.is_empty()) {
+    if keys.len() > MAX_KEYS {
+        return Err(violation(format!("expected at most {MAX_KEYS} 'keys', not {}", keys.len())));
+    }
+    let name = message["client_id"].as_str();
+    if keys.iter().map(String::as_str).chain(name).any(|text| text.chars().count() > MAX_TEXT) {
+        return Err(violation(format!("expected at most {MAX_TEXT} characters in 'keys' and 'client_id'")));
+    }
+    match name.filter(|id| !id.is_empty()) {
         Some(id) => Ok((keys, id.to_owned())),
         None if client.is_v2() => Ok((keys, Uuid::now_v7().to_string())),
         None => Err(violation("expected 'client_id' in subscribe message")),
@@ -111,14 +123,9 @@ fn subscription(message: Option<Value>, client: &Client) -> Result<(Vec<String>,
 impl TaskSubscription {
     /// The next run that is due and in nobody's hands, those that have waited longest first.
     async fn next(&self, keys: &[String]) -> Result<Option<(TaskRun, State, Offer)>, Error> {
-        let store = &self.ctx.reader;
+        let store = &self.ctx.ops;
         let next = task_run::next_scheduled_start_time;
-        let due = Filter::Or(vec![Filter::cmp(next, Cmp::Le, store.now()), Filter::IsNull(next)]);
-        let filter = Filter::And(vec![
-            Filter::eq(task_run::state_type, StateType::Scheduled),
-            Filter::any(task_run::task_key, keys.iter().map(String::as_str)),
-            due,
-        ]);
+        let filter = due(store).and(Filter::any(task_run::task_key, keys.iter().map(String::as_str)));
         let mut query = Query::of(TaskRun::TABLE).filter(filter).order(next, Direction::Asc).limit(PAGE);
         loop {
             let runs = store.select::<TaskRun>(query.clone()).await?;
@@ -144,7 +151,7 @@ impl TaskSubscription {
 ///
 /// wire: 3.x marks such a run with `deferred`. In 2.x any scheduled run outside of a flow is one; a task of 3.x that is
 /// called outside of a flow is scheduled only for a retry, under the name AwaitingRetry, and without kept parameters.
-async fn waiting_state(store: &Reader, run: &TaskRun) -> Result<Option<State>, Error> {
+async fn waiting_state(store: &Operations, run: &TaskRun) -> Result<Option<State>, Error> {
     let Some(id) = run.state_id else { return Ok(None) };
     let Some(state) = store.get::<TaskRunState>(id).await? else { return Ok(None) };
     let state = State::try_from(state.record)?;

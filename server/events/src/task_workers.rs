@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mintaka_core::Time;
-use mintaka_http::{Ctx, Input, Out, Settings, When};
+use mintaka_http::{ApiError, Ctx, Input, Out, Settings, When};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Tag;
+use crate::task_subscription::MAX_KEYS;
 
 /// How long a run that a worker took is left to it before it is offered again, if it is still waiting then.
 const TAKEN_FOR: Duration = Duration::from_secs(60);
@@ -200,8 +201,15 @@ pub struct TaskWorkersApi {
 impl TaskWorkersApi {
     /// The workers that are connected to this server and wait for background task runs.
     #[oai(path = "/filter", method = "post", operation_id = "filter_task_workers")]
-    async fn filter_task_workers(&self, body: Input<ReadTaskWorkers>) -> Out<Vec<TaskWorkerResponse>> {
+    async fn filter_task_workers(
+        &self,
+        body: Input<ReadTaskWorkers>,
+    ) -> Result<Out<Vec<TaskWorkerResponse>>, ApiError> {
         let keys = body.0.task_worker_filter.map(|filter| filter.task_keys).unwrap_or_default();
-        Out(self.workers.list(&keys))
+        if keys.len() > MAX_KEYS {
+            let fault = format!("task_keys takes at most {MAX_KEYS} texts, not {}", keys.len());
+            return Err(ApiError::member("task_keys", fault));
+        }
+        Ok(Out(self.workers.list(&keys)))
     }
 }

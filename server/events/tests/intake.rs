@@ -136,7 +136,7 @@ async fn task_runs_follow_their_newest_state_in_any_order_of_arrival() {
         assert_eq!(found.state_type, Some(StateType::Completed));
         assert_eq!(found.name, "press");
         let states = Filter::eq(task_run_state::task_run_id, run);
-        assert_eq!(stand.ctx.reader.count::<TaskRunState>(states).await.unwrap(), 3);
+        assert_eq!(stand.ctx.ops.count::<TaskRunState>(states).await.unwrap(), 3);
     }
     assert_eq!(stand.events().await.len(), 18);
 }
@@ -163,7 +163,7 @@ async fn a_flood_is_recorded_whole_and_in_few_commits() {
     client.ping().await;
     client.pong().await;
     assert_eq!(stand.events().await.len(), 2000);
-    let commits = *stand.ctx.reader.committed().borrow();
+    let commits = *stand.ctx.ops.committed().borrow();
     assert!(commits < 1000, "{commits} commits");
 }
 

@@ -4,7 +4,9 @@
 mod stand;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use mintaka_api_events::SocketLimits;
 use mintaka_core::records::{Log, StateType, TaskRun, TaskRunState, task_run};
 use mintaka_core::{Batch, Change, Json, Key, Tags, Time};
 use mintaka_orchestration::ops::events::{NewEvent, record};
@@ -228,6 +230,35 @@ async fn a_background_run_goes_to_one_worker_and_comes_back_if_it_is_not_taken()
     assert_eq!(third.close().await.0, 1000);
     let query = json!({"task_worker_filter": {"task_keys": ["press"]}});
     assert_eq!(stand.ask("POST", "/api/task_workers/filter", Some(query)).await, (200, json!([])));
+}
+
+#[tokio::test]
+async fn a_run_that_a_worker_does_not_answer_goes_to_another_one() {
+    let patience = Duration::from_millis(200);
+    let stand = Stand::start_within(SocketLimits { patience, ..SocketLimits::default() }).await;
+    let path = "/task_runs/subscriptions/scheduled";
+    let hello = |name: &str| json!({"type": "subscribe", "keys": ["press"], "client_id": name});
+    let mut first = stand.open(path).await;
+    first.say(hello("first")).await;
+    let run = scheduled(&stand, "press", true).await;
+    assert_eq!(first.json().await["id"], run.to_string());
+    assert_eq!(first.close().await, (1008, "Nothing was said in time".to_owned()));
+    let mut second = stand.open(path).await;
+    second.say(hello("second")).await;
+    assert_eq!(second.json().await["id"], run.to_string());
+}
+
+#[tokio::test]
+async fn a_run_is_offered_when_its_time_comes() {
+    let stand = Stand::start().await;
+    let run = scheduled(&stand, "press", true).await;
+    let soon = Time::system().plus_seconds(1.0);
+    let later = Change::default().set(task_run::next_scheduled_start_time, soon);
+    stand.store.commit(Batch::new().update::<TaskRun>(Key::id(run), later)).await.unwrap();
+    let mut worker = stand.open("/task_runs/subscriptions/scheduled").await;
+    worker.say(json!({"type": "subscribe", "keys": ["press"], "client_id": "a"})).await;
+    assert_eq!(worker.json().await["id"], run.to_string());
+    assert!(Time::system() >= soon);
 }
 
 #[tokio::test]

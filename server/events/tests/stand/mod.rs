@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
+use mintaka_api_events::SocketLimits;
 use mintaka_core::memory::MemoryStore;
 use mintaka_core::records::{Event, TaskRun};
-use mintaka_core::{Backend, Batches, CommitAnswer, Error, Filter, Store, Time};
+use mintaka_core::{Backend, Batches, CommitAnswer, Error, Filter, Heads, Store, Time};
 use mintaka_http::{Ctx, Layer, Limits, Server, Settings};
 use mintaka_orchestration::Operations;
 use poem::Route;
 use poem_openapi::OpenApiService;
 use serde_json::{Value as Json, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -39,6 +40,8 @@ pub struct Gate {
     inner: MemoryStore,
     way: watch::Sender<Way>,
     pub waiting: AtomicUsize,
+    /// How often positions of writers were read.
+    pub heads: AtomicUsize,
 }
 
 impl Gate {
@@ -51,6 +54,10 @@ impl Gate {
 impl mintaka_core::Layer for Gate {
     fn inner(&self) -> &dyn Backend {
         &self.inner
+    }
+    async fn heads(&self) -> Result<Heads, Error> {
+        self.heads.fetch_add(1, Ordering::SeqCst);
+        self.inner.heads().await
     }
     async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -79,12 +86,18 @@ impl Drop for Stand {
 
 impl Stand {
     pub async fn start() -> Stand {
+        Stand::start_within(SocketLimits::default()).await
+    }
+
+    /// A server whose sockets have these limits.
+    pub async fn start_within(limits: SocketLimits) -> Stand {
         let (way, _) = watch::channel(Way::Open);
-        let gate = Arc::new(Gate { inner: MemoryStore::new(), way, waiting: AtomicUsize::new(0) });
+        let gate =
+            Arc::new(Gate { inner: MemoryStore::new(), way, waiting: AtomicUsize::new(0), heads: AtomicUsize::new(0) });
         let store = Store::new(gate.clone());
         let ctx = Ctx::new(Operations::over(store.clone()), Settings::default());
         let service = OpenApiService::new(mintaka_api_events::apis(&ctx), "test", "0");
-        let routes = Route::new().nest("/api", mintaka_api_events::sockets(&ctx).nest("/", service));
+        let routes = Route::new().nest("/api", mintaka_api_events::sockets_within(&ctx, limits).nest("/", service));
         let server = Server::bind("127.0.0.1", 0, Limits::default()).await.unwrap();
         let address = server.address().unwrap().to_string();
         tokio::spawn(server.run(Layer::new(routes, []), ctx.stop.clone(), ctx.tasks.clone()));
@@ -114,6 +127,32 @@ impl Stand {
         Client(timeout(LIMIT, connect_async(request)).await.unwrap().unwrap().0)
     }
 
+    /// A bare connection after the handshake, whose system takes little that is not read.
+    pub async fn raw(&self, path: &str) -> TcpStream {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(self.address.parse().unwrap()).await.unwrap();
+        let head = format!(
+            "GET /api{path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Protocol: prefect\r\n\r\n",
+            self.address
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&frame(0x81, br#"{"type":"auth","token":null}"#)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(br#"{"type":"auth_success"}"#) {
+            answer.push(timeout(LIMIT, stream.read_u8()).await.unwrap().unwrap());
+        }
+        stream
+    }
+
+    /// Waits until so many sockets are open.
+    pub async fn await_sockets(&self, number: usize) {
+        until(|| self.ctx.tasks.len() == number).await;
+    }
+
     /// The answer to a request: status and body.
     pub async fn ask(&self, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,12 +173,12 @@ impl Stand {
     }
 
     pub async fn events(&self) -> Vec<Event> {
-        self.ctx.reader.all::<Event>(Filter::all()).await.unwrap().into_iter().map(|e| e.record).collect()
+        self.ctx.ops.all::<Event>(Filter::all()).await.unwrap().into_iter().map(|e| e.record).collect()
     }
 
     /// Waits until there are so many events.
     pub async fn await_events(&self, number: usize) -> Vec<Event> {
-        let mut committed = self.ctx.reader.committed();
+        let mut committed = self.ctx.ops.committed();
         loop {
             committed.borrow_and_update();
             let events = self.events().await;
@@ -151,8 +190,23 @@ impl Stand {
     }
 
     pub async fn task_run(&self, id: Uuid) -> Option<TaskRun> {
-        self.ctx.reader.get::<TaskRun>(id).await.unwrap().map(|run| run.record)
+        self.ctx.ops.get::<TaskRun>(id).await.unwrap().map(|run| run.record)
     }
+}
+
+/// A whole frame of a client, with its first byte, that is masked with zeros.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        short @ 0..126 => bytes.push(0x80 | short as u8),
+        long => {
+            bytes.push(0x80 | 127);
+            bytes.extend((long as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
 }
 
 /// Waits until a condition holds that nothing tells of.
