@@ -39,8 +39,8 @@ impl Caller {
     /// From `User-Agent: prefect/<version> (API …)` and `X-PREFECT-API-VERSION: <version>`.
     ///
     /// All releases send the API version, from 2.17 on also their own; those before it leave the `User-Agent` of their HTTP
-    /// library. So who sends the one with such an agent, or none, is of the 2.x line. (wire: seen of 2.0, 2.14, 2.16, 2.20,
-    /// 3.0, 3.1, 3.2, 3.4, 3.9; read in the sources of every minor release)
+    /// library. So who sends the one with such an agent, or none, is of the 2.x line. (wire W1.2: recorded of 2.14, 2.16,
+    /// 2.20, 3.0, 3.1, 3.2, 3.4 and 3.9)
     ///
     /// Whoever else names no version is of the line `unnamed`. An absent or malformed API version is the latest (whether a
     /// malformed one is refused is a matter of the HTTP layer, see [`parse_version`]).

@@ -18,7 +18,7 @@ pub enum RetryType {
     Reschedule,
 }
 
-/// `empirical_policy` of a flow run. (wire: `FlowRunPolicy`)
+/// `empirical_policy` of a flow run. (wire W7.3)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Object<SentFlowRunPolicy>")]
 pub struct FlowRunPolicy {
@@ -140,7 +140,7 @@ impl RetryDelay {
     }
 }
 
-/// `empirical_policy` of a task run. (wire: `TaskRunPolicy`)
+/// `empirical_policy` of a task run. (wire W7.4)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Object<SentTaskRunPolicy>")]
 pub struct TaskRunPolicy {

@@ -11,7 +11,7 @@ use crate::object::Object;
 
 /// Details of a state: the union of the fields of both client lines. Unknown fields are dropped.
 ///
-/// All fields are sent, also null ones. (wire: `StateDetails`)
+/// All fields are sent, also null ones. (wire W5.2)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StateDetails {
@@ -274,7 +274,7 @@ impl<'de> Deserialize<'de> for Proposed {
 }
 
 /// Whether data of a state is worth keeping: JSON `null` is not, nor is the note of the 2.x line that a result was not
-/// persisted, which some clients of the 3.x line cannot read. (wire: the stock servers keep no data then)
+/// persisted, which some clients of the 3.x line cannot read. (wire W5.7: the stock servers keep no data then)
 fn says_something(data: &Json) -> bool {
     let is_note = data.text().contains("unpersisted") && kind_of(data).flatten().as_deref() == Some("unpersisted");
     !(data.is_null() || is_note)

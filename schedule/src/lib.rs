@@ -37,10 +37,10 @@ use serde_json::{Map, Value};
 use crate::budget::Budget;
 use crate::wall::Window;
 
-/// No call gives more dates than this (wire: the clients' own generators stop there too).
+/// No call gives more dates than this (wire W10.5: the clients' own generators stop there too).
 pub const MAX_ITERATIONS: usize = 1000;
 
-/// Longest text of a recurrence rule, in characters (wire: a year of `RDATE`s and some room).
+/// Longest text of a recurrence rule, in characters (wire W10.4: a year of `RDATE`s and some room).
 pub const MAX_RRULE_LENGTH: usize = 6500;
 
 /// A schedule that cannot be: which field is wrong, and why, in the words that clients know.
@@ -164,7 +164,7 @@ impl<'de> Deserialize<'de> for Schedule {
 }
 
 /// A date as it stands in idempotency keys: `2023-12-31 19:00:00-05:00`, with six digits of a second only if they are
-/// not zero (wire: the 3.x line writes it with a space).
+/// not zero (wire W10.6: the 3.x line writes it with a space).
 pub fn date_text(date: &DateTime<Tz>) -> String {
     let format = if date.timestamp_subsec_micros() == 0 { "%Y-%m-%d %H:%M:%S%:z" } else { "%Y-%m-%d %H:%M:%S%.6f%:z" };
     date.format(format).to_string()

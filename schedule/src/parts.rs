@@ -97,7 +97,7 @@ impl<'a> Parts<'a> {
     }
 
     /// `MO`, `2MO`, `-1FR`, `MO(2)`: every such day, and the nth of them. Only months and years have an nth day; for
-    /// other rules it is every one. (wire: as the clients' library has it)
+    /// other rules it is every one. (wire W10.4: as the clients' library has it)
     #[expect(clippy::type_complexity, reason = "two lists of one part")]
     fn weekdays(&mut self, frequency: Frequency) -> Result<(Vec<i64>, Vec<(i64, i64)>), String> {
         let (mut every, mut nth) = (Vec::new(), Vec::new());

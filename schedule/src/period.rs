@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Week
 
 const DAY: i64 = 86_400;
 
-/// The last year whose dates clients can read. (wire: Python's `MAXYEAR`)
+/// The last year whose dates clients can read. (wire W2.5: Python's `MAXYEAR`)
 pub(crate) const LAST_YEAR: i32 = 9999;
 
 /// How often a rule comes.

@@ -1,7 +1,7 @@
 //! Schedules of iCalendar recurrence rules (RFC 5545).
 //!
 //! The text is read as clients' dateutil reads it: lines are separated by white space, a bare rule needs no `RRULE:`,
-//! and all its times are on the wall clock of the schedule's time zone, whatever zone they name (wire). Without
+//! and all its times are on the wall clock of the schedule's time zone, whatever zone they name (wire W10.4). Without
 //! `DTSTART` a rule begins with the year 2020.
 //!
 //! A `COUNT` whose dates would take too long to count is refused; `UNTIL` has no such limit.
@@ -20,7 +20,7 @@ use crate::wall::{self, Gap, Window};
 use crate::{Invalid, MAX_RRULE_LENGTH, read_timezone, zone_or_utc};
 
 /// At the wall-clock times that a recurrence rule names. A time that the clock skips comes earlier by what was
-/// skipped (wire: as the clients' library has it); one that comes twice means its first.
+/// skipped (wire W10.4: as the clients' library has it); one that comes twice means its first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RRule {
     text: String,

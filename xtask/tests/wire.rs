@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 #[test]
-#[ignore = "the comments do not name their sections yet"]
 fn a_comment_about_the_wire_names_its_section() {
     let untold = found_in_sources(|line| comment_of(line).is_some_and(is_tag_without_section));
     assert!(untold.is_empty(), "name the section of docs/wire/, as in `(wire W3.2)`:\n{}", untold.join("\n"));
@@ -24,7 +23,6 @@ fn sections_of_the_wire_that_are_cited_exist() {
 }
 
 #[test]
-#[ignore = "the comments do not name their sections yet"]
 fn no_section_is_cited_by_a_sign() {
     let signs = found_in_sources(|line| line.contains(SECTION_SIGN));
     assert!(signs.is_empty(), "name the section of docs/wire/, as in `(wire W3.2)`:\n{}", signs.join("\n"));

@@ -311,7 +311,7 @@ fn merged(inherited: &Json, system: &[(&str, Uuid)], own: Map<String, Value>) ->
 }
 
 /// Creates a task run with its first state, or answers the one that has the same flow run, task key and dynamic key.
-/// (wire: also among task runs without a flow run)
+/// (wire W7.2: also among task runs without a flow run)
 ///
 /// # Errors
 /// [`OpError::Conflict`] if the flow run does not exist, or the chosen id belongs to another task run.

@@ -43,7 +43,7 @@ pub struct NewSchedule {
 
 impl NewSchedule {
     /// Its row. `place` is its place in the request: of schedules made at once, the last is listed first.
-    /// (wire: both lines)
+    /// (wire W9.7)
     fn row(self, reader: &Reader, deployment: Uuid, place: usize, now: Time) -> DeploymentSchedule {
         let now = now.plus_micros(place as i64);
         DeploymentSchedule {
@@ -93,7 +93,7 @@ fn blank(id: Uuid, flow_id: Uuid, name: String, now: Time, line: ClientLine) -> 
     }
 }
 
-/// Columns that a replacement leaves as they are unless they are sent (wire: upsert of the 2.x line), and what a client of
+/// Columns that a replacement leaves as they are unless they are sent (wire W9.1: upsert of the 2.x line), and what a client of
 /// that line cannot know of.
 const KEPT: &[Col] = &[
     deployment::id,

@@ -19,7 +19,7 @@ use crate::ops::events::NewEvent;
 use crate::ops::status_events::{deployment_status, queue_status};
 use crate::run_policy::{FlowRunPolicy, RetryType};
 
-/// Most runs that one poll is given (wire: the default limit of lists).
+/// Most runs that one poll is given (wire W11.5).
 pub const MAX_DUE: u64 = 200;
 
 /// How old the note of a poll may get before it is written again. What reads it looks at minutes.
@@ -68,7 +68,7 @@ pub struct DueRun {
 /// Runs for a worker: those of some queues of a pool, queues of a lower priority number first, each by time.
 ///
 /// Paused pools and queues give nothing. A limit of pool or queue leaves as many runs as it has free slots; PENDING and
-/// RUNNING runs occupy them. (wire: §8.4)
+/// RUNNING runs occupy them. (wire W11.5)
 ///
 /// `queues` are those that were asked for; all of the pool's when `None`.
 ///
@@ -226,7 +226,7 @@ impl QueueFilter {
 
 /// Runs for an agent of the 2.x line: those of one queue by time, as many as the queue has free slots.
 ///
-/// A queue with a filter gives the deployments' runs that meet it, whatever their queue. (wire: §8.4)
+/// A queue with a filter gives the deployments' runs that meet it, whatever their queue. (wire W11.6)
 ///
 /// # Errors
 /// What the store answers.
@@ -266,7 +266,7 @@ pub async fn due_runs_of_queue(reader: &Reader, queue: &WorkQueue, wanted: Wante
     Ok(runs.into_iter().take(room as usize).map(due).collect())
 }
 
-/// Runs for a process that serves some deployments, by time. No limits apply. (wire: §8.4)
+/// Runs for a process that serves some deployments, by time. No limits apply. (wire W11.7)
 ///
 /// Several processes may serve a deployment, so runs that wait for their own process are left out here too: it goes on
 /// with them without asking.
@@ -303,7 +303,7 @@ pub struct BecameReady {
     pub deployments: Vec<Deployment>,
 }
 
-/// Notes a poll: when it was, and that somebody is there; what becomes READY by it tells so by an event. (wire: §13.7)
+/// Notes a poll: when it was, and that somebody is there; what becomes READY by it tells so by an event. (wire W11.8)
 ///
 /// Times are raised and not set, so notes may arrive in any order. A note less than 5 seconds after the last is left
 /// out. A deployment's `updated` stays: readiness is no reason to look at its schedules again.

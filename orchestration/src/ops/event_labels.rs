@@ -1,4 +1,4 @@
-//! What events say of the flow, queue, pool and blocks that their subject belongs to. (wire: §13.12)
+//! What events say of the flow, queue, pool and blocks that their subject belongs to. (wire W12.12)
 
 use mintaka_core::records::{Deployment, Flow, WorkPool, WorkQueue};
 use mintaka_core::{Error, Reader};

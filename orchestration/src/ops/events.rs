@@ -12,13 +12,13 @@ use super::task_run_run_time::sum_run_time;
 use crate::object::Object;
 use crate::operations::Operations;
 
-/// The longest name of an event, in characters (wire: `maximum_event_name_length`).
+/// The longest name of an event, in characters (wire W12.2: `maximum_event_name_length`).
 pub const MAX_NAME: usize = 1024;
-/// The largest event as JSON, in bytes (wire: `maximum_size_bytes`).
+/// The largest event as JSON, in bytes (wire W12.2: `maximum_size_bytes`).
 pub const MAX_BYTES: usize = 1_500_000;
-/// The most labels of a resource (wire: `maximum_labels_per_resource`).
+/// The most labels of a resource (wire W12.2: `maximum_labels_per_resource`).
 pub const MAX_LABELS: usize = 500;
-/// The most related resources of an event (wire: 500 in the 2.x line, 100 in 3.x; the larger is taken).
+/// The most related resources of an event (wire W12.2: 500 in the 2.x line, 100 in 3.x; the larger is taken).
 pub const MAX_RELATED: usize = 500;
 
 /// The label that names a resource.

@@ -1,4 +1,4 @@
-//! The event of a flow run's new state. (wire: `prefect.flow-run.<StateName>`)
+//! The event of a flow run's new state. (wire W12.8)
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -19,7 +19,7 @@ const MESSAGE_CHARACTERS: usize = 100_000;
 /// An event names the one before it if their states are closer than this.
 const TIGHT: Duration = Duration::from_secs(5 * 60);
 /// How long names and tags of what a run belongs to are remembered; so a change of them appears late.
-/// (wire: stock servers keep them for as long as the run lives)
+/// (wire W12.8: stock servers keep them for as long as the run lives)
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// How many are.
 const REMEMBERED_COUNT: usize = 16_384;

@@ -43,7 +43,7 @@ pub async fn update_flow_run(ops: &Operations, id: Uuid, edit: &FlowRunEdit) -> 
     .await
 }
 
-/// wire: job variables change only while the run is scheduled, and must fit the template of its deployment's pool.
+/// wire W7.5: job variables change only while the run is scheduled, and must fit the template of its deployment's pool.
 async fn checked_job_variables(reader: &Reader, batch: Batch, run: &FlowRun, sent: &Value) -> Result<Batch, OpError> {
     match run.state_type {
         None => {

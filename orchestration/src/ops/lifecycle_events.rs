@@ -1,4 +1,4 @@
-//! Events that tell that something was made, changed or deleted. (wire: §13.12)
+//! Events that tell that something was made, changed or deleted. (wire W12.11)
 //!
 //! They belong into the batch of what they tell. Only what clients of the 3.x line do is told: servers of the 2.x line
 //! have no such events, and their clients count what they are sent.

@@ -1,4 +1,4 @@
-//! Who is still there: heartbeats of workers, and what turns stale without them. (wire: §13.7)
+//! Who is still there: heartbeats of workers, and what turns stale without them. (wire W11.9)
 
 use mintaka_core::records::{Deployment, PollStatus, WorkPool, WorkQueue, WorkStatus, Worker, WorkerStatus};
 use mintaka_core::records::{deployment, work_pool, work_queue, worker};
@@ -96,7 +96,7 @@ async fn set_pool_status(
     change_requiring::<WorkPool>(ops, pool.id, vec![is(work_pool::status, from)], change, Some(&event)).await
 }
 
-/// After how long silence means absence. (wire: the foreman's settings)
+/// After how long silence means absence. (wire W18.3)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patience {
     /// A worker is OFFLINE after so many missed heartbeats.

@@ -25,7 +25,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Checks the job variables of a new deployment over the pool's defaults, and guards the pool. (wire: POST)
+    /// Checks the job variables of a new deployment over the pool's defaults, and guards the pool. (wire W9.5)
     ///
     /// # Errors
     /// [`OpError::NotFound`] for an unknown pool, or for a block that its template names; [`OpError::Invalid`]
@@ -45,7 +45,7 @@ impl Placement {
         Ok(batch.version(&pool))
     }
 
-    /// Checks sent job variables by themselves, only if a pool is sent too, and guards the pool. (wire: PATCH)
+    /// Checks sent job variables by themselves, only if a pool is sent too, and guards the pool. (wire W9.5)
     ///
     /// # Errors
     /// [`OpError::NotFound`] for an unknown pool, [`OpError::Conflict`]
@@ -89,7 +89,7 @@ async fn pool(reader: &Reader, name: &str) -> Result<Versioned<WorkPool>, OpErro
 }
 
 /// The queue that a request names. Queues are made when they are missing, pools are not: a name without a pool is a queue
-/// of the default agent pool. (wire: pool and queue resolution)
+/// of the default agent pool. (wire W9.3)
 async fn resolve_queue(
     ops: &Operations,
     pool_name: Option<&str>,
@@ -103,7 +103,7 @@ async fn resolve_queue(
         (None, Some(_)) => default_agent_pool(ops, line).await?.0,
     };
     match queue {
-        // wire: a queue that is made by its name alone takes priority 1; the pool's others give way.
+        // wire W9.3: a queue that is made by its name alone takes priority 1; the pool's others give way.
         Some(name) => find_or_create_queue(ops, &pool, name, by_name_alone.then_some(1), line).await.map(Some),
         None => Ok(ops.get::<WorkQueue>(pool.default_queue_id).await?.map(|seen| seen.record)),
     }

@@ -64,7 +64,7 @@ pub async fn resume_flow_run(ops: &Operations, id: Uuid, sent: &Value, by: &Call
     .await
 }
 
-// wire: also a rejection carries details of an abort here.
+// wire W7.8: also a rejection carries details of an abort here.
 fn refused(status: Status, state: Option<State>, reason: String) -> Transitioned {
     Transitioned { status, state, details: Details::Abort { reason: Some(reason) }, wrote: false }
 }

@@ -27,7 +27,7 @@ use crate::state::Proposed;
 /// Runs of one round of deletes.
 const PAGE: u64 = 200;
 
-/// How far ahead runs are made. (wire: the scheduler's settings)
+/// How far ahead runs are made. (wire W10.5)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     /// No run before.
@@ -136,7 +136,7 @@ async fn schedule_runs_of(
     Ok(round)
 }
 
-/// The runs of some dates, without their first state. (wire: the scheduler's "Run fields")
+/// The runs of some dates, without their first state. (wire W10.7)
 fn runs_of(
     reader: &Reader,
     deployment: &Deployment,
@@ -220,7 +220,7 @@ pub enum Cause {
 }
 
 /// Which runs a cause takes back: not those that have run before or wait for a slot, nor after an edit those that are due.
-/// (wire: §13.4, for the 3.x line; the 2.x line takes those too, and with them what they did)
+/// (wire W9.9, for the 3.x line; the 2.x line takes those too, and with them what they did)
 fn taken_back(deployment_id: Uuid, cause: Cause, now: Time) -> Filter {
     let mut filter = Filter::eq(flow_run::deployment_id, deployment_id)
         .and(Filter::eq(flow_run::state_type, StateType::Scheduled))

@@ -1,4 +1,4 @@
-//! Events that tell of a new status of a pool, a queue or a deployment. (wire: §13.12)
+//! Events that tell of a new status of a pool, a queue or a deployment. (wire W12.10)
 //!
 //! They belong into the batch that changes the status, so that one is never there without the other.
 

@@ -9,8 +9,8 @@ use crate::names::random_name;
 use crate::run_policy::TaskRunPolicy;
 use crate::state::{Proposed, State};
 
-/// An event that tells the new state of a task run which its client orchestrates. (wire: `prefect.task-run.<StateName>`
-/// with the label `prefect.orchestration: client`)
+/// An event that tells the new state of a task run which its client orchestrates. (wire W12.9:
+/// `prefect.task-run.<StateName>` with the label `prefect.orchestration: client`)
 #[derive(Clone, Debug)]
 pub struct TaskRunEvent {
     /// The state; its id is that of the event, its timestamp when the event occurred.

@@ -86,7 +86,7 @@ pub(super) fn difference<R: Record>(old: R, new: R) -> Change {
 /// Takes out of a state's data what describes the artifact of its result, and answers that artifact.
 ///
 /// Data that says it is not persisted has none. The artifact is of the type that the data names: data of 2.x says
-/// `result`, data of 3.x says nothing (wire: artifacts of results). It has no key, so that it belongs to no collection.
+/// `result`, data of 3.x says nothing (wire W5.7). It has no key, so that it belongs to no collection.
 pub(super) fn result_artifact(
     state: &mut State,
     flow_run_id: Option<Uuid>,

@@ -17,7 +17,7 @@ use crate::caller::ClientLine;
 use crate::error::OpError;
 use crate::operations::Operations;
 
-/// How long after a poll a queue or a deployment counts as polled, in seconds (wire: status rules).
+/// How long after a poll a queue or a deployment counts as polled, in seconds (wire W11.9).
 pub const POLLED_WITHIN: f64 = 60.0;
 
 /// What the maker of a queue says about it.
@@ -43,7 +43,7 @@ impl NewQueue {
         NewQueue { name: name.into(), description: Some(String::new()), ..NewQueue::default() }
     }
 
-    /// Its row. A new queue is not ready, even when it is paused (wire: status rules).
+    /// Its row. A new queue is not ready, even when it is paused (wire W11.9).
     pub(super) fn row(self, id: Uuid, pool: Uuid, priority: i64, now: Time) -> WorkQueue {
         WorkQueue {
             id,
@@ -224,7 +224,7 @@ pub enum QueueEdited {
 }
 
 /// Changes a queue. With `shift`, a new priority moves the other queues of the pool out of the way; without it (the
-/// route by id, see wire: priority arithmetic) only the number is written.
+/// route by id, wire W11.4) only the number is written.
 ///
 /// # Errors
 /// What the store answers; [`Error::Unavailable`] when the pool's queues change too often.

@@ -1,4 +1,4 @@
-//! What is wrong with the values of a form that somebody fills in, as a tree. (wire: `/ui/schemas/validate`)
+//! What is wrong with the values of a form that somebody fills in, as a tree. (wire W9.14)
 
 use std::collections::HashMap;
 
@@ -86,7 +86,7 @@ enum Told {
 }
 
 /// Errors by place. A part that other errors are in is one node; an error of the part itself is always a node of its
-/// own. (wire)
+/// own. (wire W9.14)
 struct Tree {
     /// The first is the root.
     nodes: Vec<Vec<Told>>,

@@ -1,4 +1,4 @@
-//! Hydration: objects with the member `__prefect_kind` stand for something else, and become it. (wire: §13.3)
+//! Hydration: objects with the member `__prefect_kind` stand for something else, and become it. (wire W9.11)
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,8 @@ pub fn check_template(template: &Value) -> Result<(), String> {
     ))
 }
 
-/// Names in double braces. (wire: also those that are filled in from elsewhere, `{{ $ENV }}` and `{{ prefect.… }}`)
+/// Names in double braces. (wire W9.13: also those that are filled in from elsewhere, `{{ $ENV }}` and
+/// `{{ prefect.… }}`)
 fn placeholders(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;

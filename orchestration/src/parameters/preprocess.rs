@@ -16,7 +16,7 @@ pub enum Nulls {
 }
 
 /// A copy of the schema in which properties that are not required may be null, and arrays of schemas under `items` are
-/// `prefixItems`. (wire: non-required properties are widened; with a default only where [`Nulls`] says so)
+/// `prefixItems`. (wire W9.12: non-required properties are widened; with a default only where [`Nulls`] says so)
 pub(super) fn repaired(schema: &Value, nulls: Nulls) -> Value {
     let mut schema = schema.clone();
     let Value::Object(members) = &mut schema else { return schema };
@@ -25,7 +25,7 @@ pub(super) fn repaired(schema: &Value, nulls: Nulls) -> Value {
     for keyword in ["$schema", "$id"] {
         members.remove(keyword);
     }
-    // wire: 2.x clients send these as null where a flow has none.
+    // wire W9.12: 2.x clients send these as null where a flow has none.
     for keyword in ["definitions", "properties", "required"] {
         if members.get(keyword).is_some_and(Value::is_null) {
             members.remove(keyword);

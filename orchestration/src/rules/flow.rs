@@ -183,8 +183,8 @@ pub(super) const HANDLE_PAUSING: FlowRule = Rule::new("HandlePausingFlows", Type
 
 /// How a paused run goes on.
 ///
-/// What happens afterwards also happens when the run is kept PAUSED: the mark "resuming" is set then too. (wire: that
-/// is what the stock servers do.)
+/// What happens afterwards also happens when the run is kept PAUSED: the mark "resuming" is set then too. (wire W6.9:
+/// that is what the stock servers do.)
 pub(super) const HANDLE_RESUMING: FlowRule = Rule::new("HandleResumingPausedFlows", Types::of(&[Paused]), Types::ALL)
     .needing(&[Need::Deployment])
     .before(|v: &View<'_, FlowRun>| {

@@ -21,7 +21,7 @@ pub(super) const CACHE_RETRIEVAL: TaskRule =
         }
     });
 
-/// The longest cache key that is taken without complaint, in characters. (wire: `server.tasks.max_cache_key_length`)
+/// The longest cache key that is taken without complaint, in characters. (wire W6.16)
 const MAX_CACHE_KEY: usize = 2000;
 
 /// A completed state with a cache key is cached.

@@ -143,7 +143,7 @@ impl DocumentsApi {
         let body = body.0;
         let merge = body.merge_existing_data.unwrap_or(true);
         if body.data.is_none() && merge {
-            // wire: without data nothing changes, the schema neither.
+            // wire W14.6: without data nothing changes, the schema neither.
             read::<BlockDocument>(&self.ctx, id.0, WHAT).await?;
             return Ok(NoContent);
         }

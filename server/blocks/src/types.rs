@@ -179,7 +179,7 @@ pub(crate) fn type_view(mut row: BlockType) -> View<BlockType> {
     row.into()
 }
 
-/// wire: an empty slug passes.
+/// wire W14.1: an empty slug passes.
 fn check_slug(slug: &str) -> Result<(), ApiError> {
     if !slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
         let msg = "Block type slug must only contain lowercase letters, numbers, and dashes.";
@@ -188,7 +188,7 @@ fn check_slug(slug: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Markup made harmless. (wire: `& < >` are escaped when a type is made, quotes are not)
+/// Markup made harmless. (wire W14.1: `& < >` are escaped when a type is made, quotes are not)
 fn escaped(text: String) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

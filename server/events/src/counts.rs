@@ -15,11 +15,11 @@ use crate::criteria::Criteria;
 use crate::pages::first_of_each;
 use crate::scan::Scan;
 
-/// Bucket 0 of every width begins here (wire: 2024-04-01, a Monday).
+/// Bucket 0 of every width begins here (wire W12.6: 2024-04-01, a Monday).
 const PIVOT: Time = Time::from_micros(1_711_929_600_000_000);
-/// The most buckets of an answer (wire).
+/// The most buckets of an answer (wire W12.6).
 const MAX_BUCKETS: i64 = 1000;
-/// The least multiple of a unit (wire).
+/// The least multiple of a unit (wire W12.6).
 const MIN_INTERVAL: f64 = 0.01;
 /// The most names or resources of an answer: those with the most events.
 const MAX_GROUPS: u64 = 10_000;
@@ -141,7 +141,7 @@ async fn buckets(
         .into_iter()
         .filter_map(|(value, tally)| if let Value::Int(n) = value { Some((n, tally.count)) } else { None })
         .collect();
-    // No bucket begins after the unit of time that is now (wire).
+    // No bucket begins after the unit of time that is now (wire W12.6).
     let now = store.now();
     let unit = unit.micros();
     let end_of_now = PIVOT.plus_micros(((now.micros() - PIVOT.micros()).div_euclid(unit) + 1) * unit - 1);

@@ -14,7 +14,7 @@ use crate::filter::{EventFilter, EventNameFilter, EventOrder};
 use crate::filter_limits;
 use crate::resource_criteria::{ResourceCriteria, Resources};
 
-/// How far back a filter without `since` looks, in microseconds, from the start of the day (wire: 180 days).
+/// How far back a filter without `since` looks, in microseconds, from the start of the day (wire W12.3).
 const LOOK_BACK: i64 = 180 * DAY;
 const DAY: i64 = 86_400_000_000;
 

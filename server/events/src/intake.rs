@@ -1,7 +1,7 @@
 //! `/events/in`: events come in, one a frame, and a pong says that all before its ping are durable.
 //!
-//! wire: a ping and its pong are the only confirmation of this socket. A client keeps what it sent until then, and sends
-//! it again after a lost connection. So a pong is held until everything that came before it is durable, and a
+//! wire W13.2: a ping and its pong are the only confirmation of this socket. A client keeps what it sent until then,
+//! and sends it again after a lost connection. So a pong is held until everything that came before it is durable, and a
 //! connection that cannot keep this promise is dropped without a word, because any frame would let the pong out.
 //!
 //! ```text

@@ -82,7 +82,8 @@ pub fn sockets_within(ctx: &Ctx, limits: SocketLimits) -> Route {
         .at("/task_runs/subscriptions/scheduled", endpoint(ctx, &shared, runs))
         .at(
             "/work_pools/:work_pool_name/workers/connect",
-            // wire: answered below 500, a worker of 3.9 takes it that there is no worker channel, and uses requests.
+            // wire W11.11: answered below 500, a worker of 3.9 takes it that there is no worker channel, and uses
+            // requests.
             make_sync(|_| ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()),
         )
 }

@@ -25,7 +25,7 @@ use crate::scan::{Scan, judge};
 use crate::socket::{Heard, Serve, Socket};
 use crate::tail::{StreamRow, Tail};
 
-/// How far back events are sent to a new subscriber, in seconds (wire: `maximum_websocket_backfill`).
+/// How far back events are sent to a new subscriber, in seconds (wire W13.3).
 const BACKFILL_SECONDS: f64 = 15.0 * 60.0;
 /// Bytes of memory that a byte of a filter takes: as values, as criteria and as what the store is asked.
 const COST: usize = 8;
@@ -37,7 +37,7 @@ pub(crate) struct EventsOut {
     pub(crate) followed: Arc<Followed>,
 }
 
-/// `/logs/out`; there is no backfill (wire).
+/// `/logs/out`; there is no backfill (wire W13.4).
 #[derive(Clone)]
 pub(crate) struct LogsOut {
     pub(crate) ctx: Ctx,

@@ -5,7 +5,7 @@ use mintaka_core::{Col, Filter};
 use crate::glob::Glob;
 
 /// A pattern: `*` is any text, `?` any character, a leading `!` the complement. A missing label matches none, not even
-/// a complement. (wire: `ResourceSpecification`)
+/// a complement. (wire W12.4)
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pattern {
     negated: bool,

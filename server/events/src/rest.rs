@@ -22,7 +22,7 @@ use crate::criteria::Criteria;
 use crate::filter::EventFilter;
 use crate::pages::{self, Page, PageError};
 
-/// Events of a page, at most and by default (wire).
+/// Events of a page, at most and by default (wire W12.5).
 pub(crate) const MAX_PAGE: u64 = 50;
 /// Events of one request that are recorded at a time; they share commits.
 const AT_A_TIME: usize = 256;
@@ -119,7 +119,7 @@ impl EventsApi {
 }
 
 impl EventsApi {
-    /// wire: for clients of the 2.x line events are a setting.
+    /// wire W12.7: for clients of the 2.x line events are a setting.
     fn enabled(&self, client: &Client) -> Result<(), ApiError> {
         if client.is_v2() && !self.ctx.settings.events {
             let detail = "Events are not enabled. Please enable the PREFECT_EXPERIMENTAL_EVENTS setting.";

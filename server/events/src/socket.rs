@@ -68,7 +68,7 @@ pub(crate) struct Socket {
     max_message: usize,
     /// Who is at the other side, as far as the upgrade told.
     pub(crate) client: Client,
-    /// Whether the client speaks the sub-protocol; if not, there is no handshake (wire: legacy mode).
+    /// Whether the client speaks the sub-protocol; if not, there is no handshake (wire W13.1).
     framed: bool,
     pub(crate) shared: Arc<Shared>,
     heard: Instant,
@@ -339,7 +339,7 @@ impl Socket {
         }
     }
 
-    /// wire: a client of the sub-protocol first sends `{"type":"auth","token":…}` and is answered
+    /// wire W13.1: a client of the sub-protocol first sends `{"type":"auth","token":…}` and is answered
     /// `{"type":"auth_success"}`. The API has no authentication yet, and a token without one is accepted and ignored.
     async fn handshake(&mut self) -> Result<(), End> {
         if !self.framed {

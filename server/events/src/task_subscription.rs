@@ -27,7 +27,7 @@ const PAGE: u64 = 50;
 pub(crate) const MAX_KEYS: usize = 1_000;
 /// The longest key of a task and name of a worker, in characters.
 const MAX_TEXT: usize = 2_048;
-/// A protocol violation (wire: 4001).
+/// A protocol violation (wire W13.5).
 const VIOLATION: u16 = 4001;
 
 /// The socket's side of the server.
@@ -95,7 +95,7 @@ fn says(text: &str, kind: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|message| message["type"] == kind)
 }
 
-/// The keys and the name of the worker in the first frame. (wire: clients of the 2.x line need no name)
+/// The keys and the name of the worker in the first frame. (wire W13.5: clients of the 2.x line need no name)
 fn subscription(message: Option<Value>, client: &Client) -> Result<(Vec<String>, String), End> {
     let message = message.unwrap_or_default();
     if message["type"] != "subscribe" {
@@ -149,8 +149,9 @@ impl TaskSubscription {
 
 /// The state of a run that waits for a worker; `None` if it waits for its own process.
 ///
-/// wire: 3.x marks such a run with `deferred`. In 2.x any scheduled run outside of a flow is one; a task of 3.x that is
-/// called outside of a flow is scheduled only for a retry, under the name AwaitingRetry, and without kept parameters.
+/// wire W7.11: 3.x marks such a run with `deferred`. In 2.x any scheduled run outside of a flow is one; a task of 3.x
+/// that is called outside of a flow is scheduled only for a retry, under the name AwaitingRetry, and without kept
+/// parameters.
 async fn waiting_state(store: &Operations, run: &TaskRun) -> Result<Option<State>, Error> {
     let Some(id) = run.state_id else { return Ok(None) };
     let Some(state) = store.get::<TaskRunState>(id).await? else { return Ok(None) };

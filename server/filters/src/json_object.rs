@@ -84,8 +84,8 @@ fn parsed(value: Option<Value>, fault: impl Fn(&Value) -> Option<&'static str>) 
     }
 }
 
-/// wire: `input_type` says which member there is: of `task_run` and `flow_run` it is `id`, of `parameter` it is `name`,
-/// and of `constant` it is `type`. Without it the member tells.
+/// wire W7.10: `input_type` says which member there is: of `task_run` and `flow_run` it is `id`, of `parameter` it is
+/// `name`, and of `constant` it is `type`. Without it the member tells.
 fn is_task_input(input: &Value) -> bool {
     let text = |member: &str| input.get(member).is_some_and(Value::is_string);
     let id = || input.get("id").and_then(Value::as_str).is_some_and(|id| Uuid::parse_str(id).is_ok());

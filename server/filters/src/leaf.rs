@@ -1,7 +1,7 @@
 //! Leaves: conditions on one column, shared by all object filters.
 //!
-//! wire: a list that is null or absent says nothing; an empty `any_` matches nothing, an empty `not_any_` or `all_`
-//! and an empty `like_` match everything.
+//! wire W3.2: a list that is null or absent says nothing; an empty `any_` matches nothing, an empty `not_any_` or
+//! `all_` and an empty `like_` match everything.
 //!
 //! A pattern has at most 10,000 characters, which is less than the shortest limit of an engine (50,000 bytes).
 
@@ -35,7 +35,7 @@ impl Operator {
     }
 }
 
-/// The pattern of `like_`: the text anywhere. (wire: `%` and `_` in it are wildcards, nothing is escaped)
+/// The pattern of `like_`: the text anywhere. (wire W3.3: `%` and `_` in it are wildcards, nothing is escaped)
 pub fn contains_pattern(text: &str) -> String {
     format!("%{text}%")
 }
@@ -60,7 +60,7 @@ fn any<V: Clone + Into<Value>>(column: Col, values: Option<&Vec<V>>) -> Option<F
     values.map(|values| Filter::any(column, values.iter().cloned()))
 }
 
-/// None of these values; a null is not known to be none of them, so it does not match. (wire: SQL's `NOT IN`)
+/// None of these values; a null is not known to be none of them, so it does not match. (wire W3.4)
 fn none_of<V: Clone + Into<Value>>(column: Col, values: Option<&Vec<V>>) -> Option<Filter> {
     let values = values.filter(|values| !values.is_empty())?;
     let is_one = Filter::any(column, values.iter().cloned());

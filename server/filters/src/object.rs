@@ -143,7 +143,7 @@ pub struct TaskRunFlowRunIdFilter {
 }
 
 impl TaskRunFlowRunIdFilter {
-    /// wire: absent is false; 3.x takes null for "either", and false without `any_` for "has one"; 2.x does not.
+    /// wire W3.6: absent is false; 3.x takes null for "either", and false without `any_` for "has one"; 2.x does not.
     fn to_filter(&self, v2: bool) -> Filter {
         match (&self.is_null_, &self.any_) {
             (MaybeUndefined::Value(true), _) => Filter::IsNull(task_run::flow_run_id),

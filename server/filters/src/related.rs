@@ -1,7 +1,7 @@
 //! What a request says about several related objects at once.
 //!
-//! wire: a filter of a related object asks that one exists which meets it, so an empty one is not the same as none;
-//! several over one relation must hold for the same related row.
+//! wire W3.5: a filter of a related object asks that one exists which meets it, so an empty one is not the same as
+//! none; several over one relation must hold for the same related row.
 
 use mintaka_core::records::{
     artifact, artifact_collection, deployment, flow, flow_run, task_run, work_pool, work_queue,

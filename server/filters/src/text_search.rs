@@ -1,7 +1,7 @@
 //! Text search of logs and events: `error "connection lost" -debug +urgent`.
 //!
-//! wire: bare terms are alternatives, `-` or `!` excludes, `+` requires, quotes make a phrase, `\"` and `\\` stand for
-//! themselves within one; letters are folded, and nothing is a wildcard.
+//! wire W3.9: bare terms are alternatives, `-` or `!` excludes, `+` requires, quotes make a phrase, `\"` and `\\` stand
+//! for themselves within one; letters are folded, and nothing is a wildcard.
 
 use mintaka_core::{Col, Filter};
 

@@ -18,9 +18,9 @@ use uuid::Uuid;
 /// Settings of the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The default and the greatest `limit` of lists (wire: `PREFECT_SERVER_API_DEFAULT_LIMIT`).
+    /// The default and the greatest `limit` of lists (wire W3.10).
     pub default_limit: u64,
-    /// The greatest size of parameters in bytes, 0 for none (wire: `PREFECT_SERVER_API_MAX_PARAMETER_SIZE`).
+    /// The greatest size of parameters in bytes, 0 for none (wire W2.11).
     pub max_parameter_size: u64,
     /// How long after its time a run that its own process retries is left to that process.
     pub retry_grace: Duration,
@@ -89,9 +89,9 @@ impl Ctx {
 pub struct Client {
     /// Client line, version and API version.
     pub by: Caller,
-    /// The automation that calls, by id and name (wire: `Prefect-Automation-ID`, `Prefect-Automation-Name` in base64).
+    /// The automation that calls, by id and name (wire W1.2).
     pub automation: Option<(String, Option<String>)>,
-    /// Whether the web UI calls (wire: `X-PREFECT-UI: true`): its polls do not count.
+    /// Whether the web UI calls (wire W1.2): its polls do not count.
     pub ui: bool,
 }
 

@@ -128,7 +128,7 @@ fn parse<T: ParseFromJSON + 'static>(bytes: &[u8], closed: bool, client: &Client
     if !found.unknown.is_empty() {
         return Err(ApiError::with_problems(found.unknown, Some(&value)));
     }
-    // wire: the 2.x line takes a number or a boolean for its text.
+    // wire W2.4: the 2.x line takes a number or a boolean for its text.
     if !found.wrong.is_empty() && !client.is_v2() {
         return Err(ApiError::with_problems(found.wrong, Some(&value)));
     }
@@ -188,7 +188,7 @@ fn without_value(msg: &str) -> String {
     }
 }
 
-/// A message of the parser without the names of the types around the value that it is about. (wire: clients compare texts)
+/// A message of the parser without the names of the types around the value that it is about. (wire W2.1: clients compare texts)
 fn in_own_words(msg: &str) -> &str {
     let inner = msg.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": "));
     let text = inner.map_or(msg, |(_, text)| text);

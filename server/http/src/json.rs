@@ -5,7 +5,7 @@ use serde_json::Value;
 /// What stands for a NUL, which no text of the store holds.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// Reads JSON. `NaN`, `Infinity` and `-Infinity`, which Python writes, are null (wire: 3.x).
+/// Reads JSON. `NaN`, `Infinity` and `-Infinity`, which Python writes, are null (wire W2.1: 3.x).
 ///
 /// # Errors
 /// The parser's, of the text as it was sent.

@@ -24,10 +24,10 @@ use crate::{ApiError, Client, Problem, Settings, echo};
 /// Where the API lives.
 pub const PREFIX: &str = "/api";
 
-/// Answers shorter than this many bytes are not compressed (wire: gzip from 500 bytes on).
+/// Answers shorter than this many bytes are not compressed (wire W1.8).
 const GZIP_FROM: usize = 500;
 
-/// The least API version that is served (wire: `X-PREFECT-API-VERSION` below 0.8.0 is refused).
+/// The least API version that is served (wire W1.3).
 const LEAST_API_VERSION: (u32, u32, u32) = (0, 8, 0);
 
 /// Wraps the whole of the API.
@@ -146,7 +146,7 @@ impl<E: Endpoint> Layer<E> {
     }
 }
 
-/// Whether a path that has no identifier where it needs one does not exist for the 2.x line either. (wire: the routes whose
+/// Whether a path that has no identifier where it needs one does not exist for the 2.x line either. (wire W2.9: the routes whose
 /// pattern takes nothing but identifiers there)
 fn knows_only_ids(path: &str) -> bool {
     let path = path.strip_prefix(PREFIX).unwrap_or(path);
@@ -165,7 +165,7 @@ fn body_of(error: poem::Error, names_values: bool) -> Response {
     {
         refused("path", fault.name, &fault.reason)
     } else if error.is::<ParsePathError>() || error.is::<poem_openapi::error::ParsePathError>() {
-        // wire: an id that is no UUID is a path that does not exist in the 3.x line, and mostly a wrong value in the 2.x line.
+        // wire W2.9: an id that is no UUID is a path that does not exist in the 3.x line, and mostly a wrong value in the 2.x line.
         ApiError::detail(StatusCode::NOT_FOUND, "Not Found").into_response()
     } else if let Some(fault) = error.downcast_ref::<ParseParamError>() {
         refused("query", fault.name, &fault.reason)
@@ -222,7 +222,7 @@ fn has_long_body(request: &Request) -> bool {
     }
 }
 
-/// Bodies are JSON. One without a type is read as such (wire: 3.x clients before 3.6.19 send none).
+/// Bodies are JSON. One without a type is read as such (wire W2.1: 3.x clients before 3.6.19 send none).
 fn check_type(request: &mut Request) -> Result<(), ApiError> {
     let types = request.headers().get_all(header::CONTENT_TYPE);
     let Some(other) = types.iter().find(|one| !one.to_str().is_ok_and(is_json)) else { return Ok(()) };

@@ -16,7 +16,7 @@ pub fn check_characters(member: &str, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Checks the name of something whose name has a pattern in the documents of both lines. (wire: `^[^/%&><]+$`)
+/// Checks the name of something whose name has a pattern in the documents of both lines. (wire W4.1: `^[^/%&><]+$`)
 ///
 /// # Errors
 /// 422 for a forbidden character, or an empty name on the 3.x line.

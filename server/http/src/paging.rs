@@ -37,7 +37,7 @@ impl Page {
 /// A limit, checked against its maximum, which is also its default.
 ///
 /// # Errors
-/// 422 with the stock server's texts (wire: limits out of range).
+/// 422 with the stock server's texts (wire W3.10).
 pub fn refuse_past(limit: Option<i64>, max: u64) -> Result<u64, ApiError> {
     match limit {
         None => Ok(max),

@@ -8,7 +8,7 @@ use crate::{Client, echo};
 /// So many problems of a request are told; of the rest the number.
 pub(crate) const MAX_PROBLEMS: usize = 10;
 
-/// One fault of a request body (wire: an item of `exception_detail`).
+/// One fault of a request body (wire W2.6).
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     /// A short name of the kind of fault.

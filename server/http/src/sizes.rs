@@ -8,7 +8,7 @@ use crate::{ApiError, Client, Ctx};
 /// Checks the size of parameters of runs and deployments. Clients of the 2.x line know no such limit.
 ///
 /// # Errors
-/// 422 with the stock server's text (wire: `PREFECT_SERVER_API_MAX_PARAMETER_SIZE`).
+/// 422 with the stock server's text (wire W2.11).
 pub fn check_parameters(ctx: &Ctx, client: &Client, parameters: &Map<String, Value>) -> Result<(), ApiError> {
     let max = ctx.settings.max_parameter_size;
     if max == 0 || client.is_v2() {

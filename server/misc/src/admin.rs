@@ -16,8 +16,8 @@ const V2_VERSION: &str = "2.20.26";
 /// The version that all other clients are told: they refuse another major version, and warn of an older one.
 const V3_VERSION: &str = "3.9.1";
 
-/// wire: the settings of a 3.x server, at its defaults. Members whose value this server does not know, keeps to itself, or
-/// does not follow are null or left out.
+/// wire W15.3: the settings of a 3.x server, at its defaults. Members whose value this server does not know, keeps to
+/// itself, or does not follow are null or left out.
 const V3_SETTINGS: &str = include_str!("settings_v3.json");
 
 fn v3_settings(settings: &Settings) -> Value {

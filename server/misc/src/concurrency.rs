@@ -1,6 +1,6 @@
 //! Concurrency limits: none can be made yet, so every list is empty and every request for slots passes.
 //!
-//! Names without a limit are no limit (wire: names that a stock server does not know are ignored).
+//! Names without a limit are no limit (wire W16.1).
 
 use mintaka_http::{ApiError, Ctx, Input, NoContent, Out, Page, Raw};
 use poem::http::StatusCode;

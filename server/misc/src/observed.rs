@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Tag;
 
-/// At most so many states, and so many when nothing is asked (wire: limit 1..200).
+/// At most so many states, and so many when nothing is asked (wire W8.8).
 const MOST: usize = 200;
 /// The longest text to search for, in characters.
 const LONGEST_QUERY: usize = 100;

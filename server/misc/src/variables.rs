@@ -52,7 +52,7 @@ struct VariableFilter {
     value: Option<ValueFilter>,
 }
 
-/// Conditions on a value as text. (wire: 2.x)
+/// Conditions on a value as text. (wire W3.8)
 #[derive(Clone, Default, Object)]
 #[oai(rename = "VariableFilterValue")]
 struct ValueFilter {

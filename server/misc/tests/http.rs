@@ -103,7 +103,7 @@ async fn settings_have_the_sections_of_each_line() {
     assert_eq!(v2["PREFECT_API_DEFAULT_LIMIT"], 7);
     let v3 = api.expect(V3, "GET", "/admin/settings", Value::Null, 200).await;
     let sections: Vec<&String> = v3.as_object().unwrap().keys().collect();
-    // wire: the sections of 3.9.1.
+    // wire W15.3: the sections of 3.9.1.
     let all = "home, profiles_path, debug_mode, api, cli, client, cloud, deployments, events, experiments, flows, \
         internal, logging, plugins, results, runner, server, tasks, telemetry, testing, worker, ui_url, \
         silence_api_url_misconfiguration";

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::Chapter;
 
-/// wire: longer values of metadata are cut.
+/// wire W15.2: longer values of metadata are cut.
 const METADATA_CHARACTERS: usize = 500;
 
 sort! {
@@ -126,7 +126,7 @@ fn unknown() -> ApiError {
     ApiError::detail(StatusCode::NOT_FOUND, "Artifact not found.")
 }
 
-/// wire: 3.x takes texts alone, 2.x makes texts of other values.
+/// wire W15.2: 3.x takes texts alone, 2.x makes texts of other values.
 fn metadata(sent: JsonObject, client: &Client) -> Result<Json, ApiError> {
     let mut cut = serde_json::Map::new();
     for (name, value) in sent.0 {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::Chapter;
 use crate::set_state::{Orchestrated, policy};
 
-/// wire: the greatest number of rows of one call, and the default.
+/// wire W7.9: the greatest number of rows of one call, and the default.
 const MAX: u64 = 50;
 
 /// Which flows to delete.

@@ -169,7 +169,8 @@ impl FlowRunsRoot {
         Ok(Created { new: made.created, value: flow_run_in(&self.ctx, made.run, made.state).await? })
     }
 
-    /// The queue of the default agent pool, if it has one of that name. (wire: agents match runs by the queue's name)
+    /// The queue of the default agent pool, if it has one of that name. (wire W7.1: agents match runs by the queue's
+    /// name)
     async fn queue_of_agents(&self, queue: &str) -> Result<Option<Uuid>, ApiError> {
         let reader = &self.ctx.reader;
         let Some(pool) = pool_named(reader, DEFAULT_AGENT_POOL).await? else { return Ok(None) };
@@ -193,7 +194,7 @@ impl FlowRunsRoot {
     }
 }
 
-/// wire: a run that is not told how to retry is not resuming.
+/// wire W7.1: a run that is not told how to retry is not resuming.
 fn default_policy() -> FlowRunPolicy {
     FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() }
 }

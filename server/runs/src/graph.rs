@@ -20,9 +20,9 @@ use uuid::Uuid;
 use crate::graph_edges::{Ends, edges, sources};
 use crate::{Chapter, states};
 
-/// wire: the greatest number of nodes; a greater graph is refused.
+/// wire W8.5: the greatest number of nodes; a greater graph is refused.
 const MAX_NODES: usize = 10_000;
-/// wire: the greatest number of artifacts; later ones are left out.
+/// wire W8.5: the greatest number of artifacts; later ones are left out.
 const MAX_ARTIFACTS: u64 = 10_000;
 /// Ids of one look-up.
 const CHUNK: usize = 500;
@@ -324,7 +324,7 @@ impl Graphs {
     }
 }
 
-/// wire: 3.x counts expected times, and so shows what has not started; 2.x does not.
+/// wire W8.5: 3.x counts expected times, and so shows what has not started; 2.x does not.
 fn start_of((task, run): &Pair, v2: bool) -> Option<Time> {
     let run = run.as_ref();
     if v2 {
@@ -333,7 +333,7 @@ fn start_of((task, run): &Pair, v2: bool) -> Option<Time> {
     run.and_then(|run| run.start_time.or(run.expected_start_time)).or(task.start_time).or(task.expected_start_time)
 }
 
-/// wire: in 3.x a completed task run that has no end ended when it was expected to start.
+/// wire W8.5: in 3.x a completed task run that has no end ended when it was expected to start.
 fn end_of((task, run): &Pair, v2: bool) -> Option<Time> {
     let end = run.as_ref().and_then(|run| run.end_time).or(task.end_time);
     let completed = !v2 && task.state_type == Some(StateType::Completed);

@@ -1,7 +1,7 @@
 //! Who takes whose result: the edges between the nodes of a flow run's graph.
 //!
-//! wire: every task run stands in the table of edges once per entry of its inputs, or once if it has none; an edge is
-//! listed once for each pair of an entry of the child that names the parent and a line of the parent. So a few large
+//! wire W8.6: every task run stands in the table of edges once per entry of its inputs, or once if it has none; an edge
+//! is listed once for each pair of an entry of the child that names the parent and a line of the parent. So a few large
 //! inputs make millions of edges: where there were more than [`MOST_REPEATED`], each entry is listed once.
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::Chapter;
 
-/// wire: the greatest number of buckets; later ones are cut.
+/// wire W8.1: the greatest number of buckets; later ones are cut.
 const MAX_BUCKETS: i64 = 500;
 /// More groups than there are buckets and kinds of states.
 const MAX_GROUPS: u64 = 100_000;
@@ -44,7 +44,7 @@ pub(crate) struct HistoryResponse {
     states: Vec<HistoryResponseState>,
 }
 
-/// An instant that ends in `+00:00`. (wire: 2.x; the 3.x line reads both)
+/// An instant that ends in `+00:00`. (wire W2.5: 2.x; the 3.x line reads both)
 fn with_offset<S: Serializer>(at: &When, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&at.0.to_chrono().to_rfc3339())
 }
@@ -192,7 +192,7 @@ impl Histories {
             return Err(ApiError::unprocessable("History interval must not be less than 1 second."));
         }
         let (start, elapsed) = (body.history_start.0, body.history_end.0.micros() - body.history_start.0.micros());
-        // wire: 2.x answers one bucket for an empty span, 3.x none.
+        // wire W8.1: 2.x answers one bucket for an empty span, 3.x none.
         let least = i64::from(client.is_v2());
         let buckets = (elapsed.max(0) as u64).div_ceil(width as u64) as i64;
         let buckets = buckets.clamp(least, MAX_BUCKETS);

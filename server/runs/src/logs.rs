@@ -158,7 +158,7 @@ fn csv_line(line: &Log) -> String {
     format!("{},{},{run},{task},{}\r\n", csv_time(line.timestamp), line.level, csv_field(&line.message))
 }
 
-/// wire: a space between date and time, and a fraction only if there is one.
+/// wire W13.7: a space between date and time, and a fraction only if there is one.
 fn csv_time(time: Time) -> String {
     let fraction = if time.micros() % 1_000_000 == 0 { "" } else { "%.6f" };
     time.to_chrono().format(&format!("%Y-%m-%d %H:%M:%S{fraction}+00:00")).to_string()

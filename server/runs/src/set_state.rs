@@ -49,7 +49,7 @@ pub(crate) fn answer(done: Transitioned) -> Created<Plain<Orchestrated>> {
     Created { new: wrote, value: Plain(Orchestrated { state, status, details }) }
 }
 
-/// wire: a run that does not exist is told as `exception_message` here.
+/// wire W2.8: a run that does not exist is told as `exception_message` here.
 pub(crate) fn told(error: OpError) -> ApiError {
     match error {
         OpError::NotFound(text) => ApiError::message(StatusCode::NOT_FOUND, text),

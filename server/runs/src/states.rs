@@ -14,7 +14,7 @@ use crate::Chapter;
 /// More states than any run has.
 const ALL: u64 = 100_000;
 
-// wire: an unknown state of a task run is answered in the same words.
+// wire W2.8: an unknown state of a task run is answered in the same words.
 const WHAT: &str = "Flow run state";
 
 /// The states of one flow run, oldest first.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::Chapter;
 use crate::flow_runs::named;
 
-// wire: reading and deleting say "Task", changing says "Task run".
+// wire W2.8: reading and deleting say "Task", changing says "Task run".
 pub(crate) const WHAT: &str = "Task";
 
 sort! {

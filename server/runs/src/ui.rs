@@ -18,9 +18,9 @@ use crate::Chapter;
 use crate::flow_runs::FlowRunSort;
 use crate::task_runs::WHAT;
 
-/// wire: the greatest and default length of a history.
+/// wire W8.3: the greatest and default length of a history.
 const MAX_HISTORY: u64 = 1000;
-/// wire: the bars of the dashboard.
+/// wire W8.4: the bars of the dashboard.
 const BARS: i64 = 20;
 const MINUTE: i64 = 60_000_000;
 

@@ -51,7 +51,7 @@ impl<E: Endpoint> Calls<E> {
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             request = request.query(name, &value);
         }
-        // wire: every client sends it.
+        // wire W1.2: every client sends it.
         if [V2, V3, BEFORE_2_17].contains(&agent) {
             request = request.header("X-PREFECT-API-VERSION", "0.8.4");
         }

@@ -61,7 +61,7 @@ impl DeploymentFlowRunCreate {
         let parameters = self.parameters.unwrap_or_default().0;
         check_parameters(ctx, client, &parameters)?;
         check_characters("work_queue_name", self.work_queue_name.as_deref().unwrap_or_default())?;
-        // wire: a run that is not told how to retry is not resuming.
+        // wire W9.10: a run that is not told how to retry is not resuming.
         let untold = || FlowRunPolicy { resuming: Some(false), ..FlowRunPolicy::default() };
         Ok(Wanted {
             name: self.name,
@@ -128,7 +128,7 @@ pub struct ScheduleWindow {
 }
 
 impl ScheduleWindow {
-    /// With the scheduler's own settings where nothing is said (wire: scheduler details).
+    /// With the scheduler's own settings where nothing is said (wire W10.5).
     fn window(&self, now: Time) -> Window {
         let start = self.start_time.map_or(now, |at| at.0);
         let count = |n: Option<i64>, default| n.map_or(default, |n| usize::try_from(n).unwrap_or(0));

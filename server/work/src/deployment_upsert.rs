@@ -48,7 +48,7 @@ impl DeploymentsRoot {
         let schedules = made_schedules(&members, ctx.reader.now())?;
         let line = members.line(client.by);
         let change = members.change();
-        // wire: absent parameters count as sent and empty.
+        // wire W9.1: absent parameters count as sent and empty.
         let change =
             if members.parameters.is_undefined() { change.set(deployment::parameters, Json::object()) } else { change };
         let wanted = Upsert {
@@ -65,8 +65,8 @@ impl DeploymentsRoot {
     }
 }
 
-/// Checks parameters against the schema of the same body, if its enforcement is sent too. (wire: a default of true is
-/// not checked when a deployment is made)
+/// Checks parameters against the schema of the same body, if its enforcement is sent too. (wire W9.4: a default of true
+/// is not checked when a deployment is made)
 fn check_own_parameters(members: &DeploymentMembers) -> Result<(), ApiError> {
     let enforced = sent(&members.enforce_parameter_schema).flatten() == Some(true);
     let (true, MaybeUndefined::Value(schema)) = (enforced, &members.parameter_openapi_schema) else { return Ok(()) };

@@ -171,7 +171,7 @@ impl DeploymentsApi {
             return Err(ApiError::member("schedules", "Input should be a valid list"));
         }
         let mut change = members.change();
-        // wire: the 3.x line detaches the pool with null, the 2.x line ignores it.
+        // wire W9.3: the 3.x line detaches the pool with null, the 2.x line ignores it.
         if matches!(members.work_pool_name, MaybeUndefined::Null) && !client.is_v2() {
             let nobody = |queue: &MaybeUndefined<String>| !matches!(queue, MaybeUndefined::Value(_));
             if nobody(&members.work_queue_name) {
@@ -257,7 +257,7 @@ impl DeploymentsApi {
 }
 
 impl DeploymentsApi {
-    /// Pauses or resumes. (wire: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
+    /// Pauses or resumes. (wire W9.6: the 2.x line also flips its one schedule, and refuses several: `with_schedule`)
     async fn set_paused(&self, id: Uuid, paused: bool, with_schedule: bool) -> Result<Raw, ApiError> {
         let edit = DeploymentEdit::of(Change::default().set(deployment::paused, paused));
         edit_deployment::<ApiError>(&self.ctx.ops, id, &edit, |_, existing| match (with_schedule, existing) {

@@ -15,7 +15,7 @@ use crate::schedules::{new_schedules, normal, patched, replaced};
 
 /// 422 for a request of the 2.x line that means one schedule where there are several.
 pub(crate) fn several(id: Uuid) -> ApiError {
-    // wire: the detail is a list of one text.
+    // wire W9.6: the detail is a list of one text.
     let text = format!(
         "Error updating deployment: Deployment UUID('{id}') has multiple schedules. Please use the UI or update your \
          client to adjust this deployment's schedules."

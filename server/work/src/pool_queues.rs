@@ -37,7 +37,7 @@ impl PoolQueuesApi {
     ) -> Result<Created<QueueView>, ApiError> {
         let new = body.0.checked(&client)?;
         let of = pool(&self.ctx, &work_pool_name.0).await?;
-        // wire: the text shows the placeholder, on both lines.
+        // wire W11.2: the text shows the placeholder, on both lines.
         let taken = "A work queue with this name already exists in work pool {work_pool_name!r}.";
         let made = create_queue(&self.ctx.ops, of.id, new, client.by.line).await?;
         let made = made.ok_or_else(|| ApiError::conflict(taken))?;

@@ -77,7 +77,7 @@ pub(crate) async fn pool(ctx: &Ctx, name: &str) -> Result<Versioned<WorkPool>, A
 /// A storage configuration with all of its members.
 ///
 /// # Errors
-/// 422 for other members. (wire: the one body of pools that takes no others)
+/// 422 for other members. (wire W2.3: the one body of pools that takes no others)
 fn storage(sent: Option<JsonObject>) -> Result<Json, ApiError> {
     let mut all = no_storage().value();
     if let (Value::Object(all), Some(sent)) = (&mut all, sent) {

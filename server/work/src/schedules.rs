@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::names::{at_least, sent};
 
-/// The most runs that a schedule may have made ahead (wire: the greatest `max_scheduled_runs`).
+/// The most runs that a schedule may have made ahead (wire W9.7).
 const MAX_SCHEDULED_RUNS: i64 = 50;
 
 /// A schedule of a deployment, to make or to change.
@@ -99,7 +99,7 @@ impl ScheduleBody {
     }
 
     /// As a change: what is not sent or null stays. `parameters` are replaced by `{}` when `whole` is set and none are
-    /// sent. (wire: 3.x PATCH of a deployment's `schedules`)
+    /// sent. (wire W9.8)
     fn to_change(&self, now: Time, whole: bool) -> Result<Change, ApiError> {
         self.check()?;
         let mut change = Change::default();
@@ -148,7 +148,7 @@ pub(crate) fn replaced(existing: &[DeploymentSchedule], new: Vec<NewSchedule>) -
 }
 
 /// What `schedules` in a PATCH of the 3.x line means: schedules with slugs are matched by slug, others are replaced.
-/// (wire: §13.4)
+/// (wire W9.8)
 ///
 /// # Errors
 /// 422 where it is not clear which schedule is meant.

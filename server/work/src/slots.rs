@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::pools::{POOL_SLOTS, pool};
 use crate::queues::QUEUE_SLOTS;
 
-/// How many runs of each queue are shown of a pool, if nobody says. (wire)
+/// How many runs of each queue are shown of a pool, if nobody says. (wire W11.10)
 const RUNS_OF_QUEUE: u64 = 10;
 
 /// Which page of a pool's queues.

@@ -1,7 +1,8 @@
 //! The checksum of a schema's fields, equal to the one that clients compute.
 //!
-//! wire: SHA-256 over the JSON of `[[fields],{}]` as Python writes it (sorted keys, `", "` and `": "`, all but printable
-//! ASCII escaped, numbers in Python's spelling), after `secret_fields` is dropped at every depth of nested objects and
+//! wire W14.3: SHA-256 over the JSON of `[[fields],{}]` as Python writes it (sorted keys, `", "` and `": "`, all but
+//! printable ASCII escaped, numbers in Python's spelling), after `secret_fields` is dropped at every depth of nested
+//! objects and
 //! `definitions` is cut down to those that are in use and are no blocks.
 
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What the server tells of block types and documents. (wire: the events that a server itself emits)
+//! What the server tells of block types and documents. (wire W12.13)
 
 use mintaka_core::records::{BlockDocument, BlockSchema, BlockType};
 use mintaka_core::{Batch, Reader};

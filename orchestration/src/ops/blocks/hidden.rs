@@ -1,6 +1,6 @@
 //! Secret values of a document's data: which they are, hiding them, and keeping those that come back hidden.
 //!
-//! A path is names of members; a `*` stands for everything below. (wire: `secret_fields` of the schema, dotted)
+//! A path is names of members; a `*` stands for everything below. (wire W14.5: `secret_fields` of the schema, dotted)
 
 use serde_json::{Map, Value};
 

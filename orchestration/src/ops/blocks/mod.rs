@@ -33,7 +33,7 @@ use crate::error::OpError;
 use crate::operations::Operations;
 use crate::secrets::{OpenError, Sealer};
 
-/// The key of the default storage of results (wire: its name in a stock database).
+/// The key of the default storage of results (wire W14.8).
 const DEFAULT_STORAGE: &str = "server-default-result-storage";
 const MEMBER: &str = "default_result_storage_block_id";
 /// Rows whose children are swept together.
@@ -149,7 +149,7 @@ pub async fn delete_block_schema(ops: &Operations, id: Uuid) -> Result<bool, OpE
 /// Deletes every reference from or to a deleted document, and what cannot be without it.
 ///
 /// Deployments that name it as infrastructure or storage go with their schedules, flow runs that name it as
-/// infrastructure with all of theirs. No event tells of these. (wire: cascades of the tables) Safe to repeat.
+/// infrastructure with all of theirs. No event tells of these. (wire W17.1) Safe to repeat.
 async fn after_document(ops: &Operations, id: Uuid) -> Result<(), Error> {
     sweep_after_documents(ops, &[id]).await?;
     check_default_result_storage(ops).await
