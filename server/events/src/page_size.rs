@@ -125,6 +125,7 @@ fn crowded() -> Error {
 mod tests {
     use std::sync::Arc;
 
+    use mintaka_core::Store;
     use mintaka_core::memory::MemoryStore;
     use mintaka_core::records::log;
     use mintaka_core::{Batch, Direction, Time};
