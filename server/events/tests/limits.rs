@@ -255,14 +255,17 @@ async fn a_message_that_does_not_end_is_cut_off_in_time() {
         }
         half.0.send(part("{".into())).await.unwrap();
         // Signs of life in between do not help.
-        let told = loop {
-            let _ = half.0.send(Message::Ping("p".into())).await;
-            match half.frame().await {
-                Some(Message::Pong(_)) => {}
-                Some(Message::Close(Some(close))) => break (u16::from(close.code), close.reason.as_str().to_owned()),
-                other => panic!("{path}: {other:?}"),
+        let told = async {
+            loop {
+                let _ = half.0.send(Message::Ping("p".into())).await;
+                match half.frame().await {
+                    Some(Message::Pong(_)) => {}
+                    Some(Message::Close(Some(close))) => return (u16::from(close.code), close.reason.to_string()),
+                    other => panic!("{path}: {other:?}"),
+                }
             }
         };
+        let told = timeout(LIMIT, told).await.unwrap_or_else(|_| panic!("{path}: it goes on"));
         assert_eq!(told, expected, "{path}");
     }
     // Fragments without an end, and a frame that stops.
