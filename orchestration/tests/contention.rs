@@ -26,25 +26,32 @@ use world::{World, world_with_pause};
 
 /// Writers at a time.
 const WRITERS: usize = 32;
+/// How often each of them writes, one time after the other.
+const TIMES: usize = 3;
+/// All that they write.
+const WRITES: usize = WRITERS * TIMES;
 
 /// A world whose commits take long enough for everybody to have read before the first is done.
 async fn slow_world() -> World {
     world_with_pause(Duration::from_millis(2)).await
 }
 
-/// Runs all writers at once; all must succeed.
+/// Runs all writers at once, each several times; all must succeed.
 async fn all_at_once<F, E>(ops: &Operations, write: impl Fn(Operations, usize) -> F)
 where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: std::fmt::Debug + Send + 'static,
 {
     let mut writers = JoinSet::new();
-    for n in 0..WRITERS {
-        writers.spawn(write(ops.clone(), n));
+    for writer in 0..WRITERS {
+        let writes: Vec<F> = (0..TIMES).map(|time| write(ops.clone(), writer * TIMES + time)).collect();
+        writers.spawn(async move {
+            for write in writes {
+                write.await.unwrap();
+            }
+        });
     }
-    for done in writers.join_all().await {
-        done.unwrap();
-    }
+    writers.join_all().await;
 }
 
 #[tokio::test]
@@ -60,7 +67,7 @@ async fn a_run_that_many_clients_force_takes_every_state_once() {
     let of_run = Filter::eq(flow_run_state::flow_run_id, run);
     let states = world.store.all::<FlowRunState>(of_run).await.unwrap();
     let messages: BTreeSet<&str> = states.iter().filter_map(|state| state.message.as_deref()).collect();
-    assert_eq!((states.len(), messages.len()), (WRITERS + 1, WRITERS));
+    assert_eq!((states.len(), messages.len()), (WRITES + 1, WRITES));
 }
 
 #[tokio::test]
@@ -83,7 +90,7 @@ async fn a_deployment_that_many_clients_edit_takes_every_edit_once() {
     })
     .await;
     let slugs: BTreeSet<_> = schedules_of(&world.store, [id]).await.unwrap().into_iter().map(|one| one.slug).collect();
-    assert_eq!(slugs.len(), WRITERS);
+    assert_eq!(slugs.len(), WRITES);
 }
 
 #[tokio::test]
@@ -97,7 +104,7 @@ async fn queues_that_many_clients_make_in_one_pool_get_a_priority_each() {
     .await;
     let queues = queues_of(&world.store, pool).await.unwrap();
     let priorities: Vec<i64> = queues.iter().map(|queue| queue.priority).collect();
-    assert_eq!(priorities, (1..=WRITERS as i64 + 1).collect::<Vec<_>>());
+    assert_eq!(priorities, (1..=WRITES as i64 + 1).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -113,7 +120,7 @@ async fn a_variable_that_many_clients_change_takes_every_change_once() {
     .await;
     let told = world.store.all::<Event>(Filter::eq(event::event, "prefect.variable.updated")).await.unwrap();
     let values: BTreeSet<String> = told.iter().map(|event| event.payload.value()["value"].to_string()).collect();
-    assert_eq!((told.len(), values.len()), (WRITERS, WRITERS));
+    assert_eq!((told.len(), values.len()), (WRITES, WRITES));
     assert!(values.contains(world.get::<Variable>(id).await.value.text()));
 }
 

@@ -4,17 +4,20 @@
 mod world;
 
 use mintaka_core::records::{
-    Agent, BlockDocument, Deployment, DeploymentSchedule, FlowRun, FlowRunInput, StateType, TaskRun, WorkPool,
-    WorkQueue, deployment, flow_run, task_run, work_pool,
+    Agent, BlockDocument, Deployment, DeploymentSchedule, Flow, FlowRun, FlowRunInput, StateType, TaskRun, WorkPool,
+    WorkQueue, deployment, flow, flow_run, task_run, work_pool,
 };
 use mintaka_core::{Batch, Change, Filter, Json, Key};
 use mintaka_orchestration::caller::ClientLine;
 use mintaka_orchestration::ops::agents::agent_polled;
 use mintaka_orchestration::ops::blocks::delete_block_document;
 use mintaka_orchestration::ops::deployment_run::{Refused, Source, Wanted, create_run_of};
-use mintaka_orchestration::ops::deployments::{DeploymentEdit, Upsert, edit_deployment, upsert_deployment};
+use mintaka_orchestration::ops::deployments::{
+    DeploymentEdit, Upsert, delete_deployment, edit_deployment, upsert_deployment,
+};
 use mintaka_orchestration::ops::flow_run_inputs::{input_key, send_input};
-use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, update_flow_run};
+use mintaka_orchestration::ops::flow_runs::{FlowRunEdit, delete_flow_runs, update_flow_run};
+use mintaka_orchestration::ops::flows::delete_flow;
 use mintaka_orchestration::ops::parameters_edit::ParametersEdit;
 use mintaka_orchestration::ops::placement::Placement;
 use mintaka_orchestration::ops::resume::resume_flow_run;
@@ -282,4 +285,28 @@ async fn a_state_is_proposed_over_the_run_as_it_is_when_it_is_written() {
         |task: &TaskRun| (task.state_type != Some(StateType::Completed)).then(|| Proposed::new(StateType::Cancelled));
     let done = propose_task_run_state(&world.ops, task, true, &Caller::SERVER, cancelled).await.unwrap();
     assert!(done.is_none(), "{done:?}");
+}
+
+#[tokio::test]
+async fn what_a_filter_does_not_meet_any_more_is_not_deleted_in_bulk() {
+    let world = world().await;
+    let run = world.run(Proposed::new(StateType::Failed), |_| {}).await;
+    let failed = Filter::eq(flow_run::state_type, StateType::Failed);
+    let retried = Change::default().set(flow_run::state_type, StateType::Running);
+    world.meanwhile(Batch::new().update::<FlowRun>(by_id(run), retried));
+    assert!(delete_flow_runs(&world.ops, vec![run], failed).await.unwrap().is_empty());
+    let running = Filter::eq(flow_run::state_type, StateType::Running);
+    assert_eq!(delete_flow_runs(&world.ops, vec![run], running).await.unwrap(), [run]);
+
+    let id = world.deployment(|d| d.paused = true).await;
+    let paused = Filter::eq(deployment::paused, true);
+    world.meanwhile(Batch::new().update::<Deployment>(by_id(id), Change::default().set(deployment::paused, false)));
+    assert!(!delete_deployment(&world.ops, id, Some(&paused), ClientLine::V3).await.unwrap());
+    assert!(!world.get::<Deployment>(id).await.paused);
+
+    let tagged = Filter::eq(flow::name, "f");
+    let renamed = Change::default().set(flow::name, "g");
+    world.meanwhile(Batch::new().update::<Flow>(by_id(world.flow), renamed));
+    assert!(!delete_flow(&world.ops, world.flow, Some(&tagged), ClientLine::V3).await.unwrap());
+    assert_eq!(world.get::<Flow>(world.flow).await.name, "g");
 }

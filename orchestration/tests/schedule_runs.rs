@@ -235,7 +235,7 @@ async fn runs_that_wait_to_run_again_end_with_their_deployment_unless_their_own_
     };
     let [anybodys, retried, own] =
         [waiting(None).await, waiting(Some(RetryType::Reschedule)).await, waiting(Some(RetryType::InProcess)).await];
-    assert!(delete_deployment(&world.ops, deployment, ClientLine::V3).await.unwrap());
+    assert!(delete_deployment(&world.ops, deployment, None, ClientLine::V3).await.unwrap());
     for (id, state) in [(anybodys, "Cancelled"), (retried, "Cancelled"), (own, "AwaitingRetry")] {
         assert_eq!(world.get::<FlowRun>(id).await.state_name.as_deref(), Some(state));
     }

@@ -6,11 +6,12 @@
 use mintaka_core::records::{
     BlockDocument, Deployment, DeploymentSchedule, Flow, PollStatus, Variable, deployment, deployment_schedule,
 };
-use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Outcome, Reader, Record, Time, Value, Versioned};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Json, Key, Reader, Record, Time, Value, Versioned};
 use serde_json::{Map, Value as JsonValue};
 use uuid::Uuid;
 
 use super::deserted_runs::cancel_deserted_runs;
+use super::edit::row_that_meets;
 use super::lifecycle_events::{Happened, changed, deployment_event, deployment_updated, tell};
 use super::optimistic::{Decision, Lost, optimistic};
 use super::parameters_edit::ParametersEdit;
@@ -351,19 +352,28 @@ pub async fn add_schedules(
 }
 
 /// Deletes a deployment, its schedules and its runs that have not begun; false if it was gone. Other runs keep its id; those
-/// that wait to run again are cancelled.
+/// that wait to run again are cancelled. With `only`, nothing is done unless the deployment meets it.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_deployment(ops: &Operations, id: Uuid, line: ClientLine) -> Result<bool, Error> {
-    let there = match ops.get::<Deployment>(id).await? {
-        Some(seen) => {
-            let batch = Batch::new().present::<Deployment>(Key::id(id)).delete::<Deployment>(Key::id(id));
-            let told = deployment_event(ops, Happened::Deleted, &seen).await?;
-            matches!(ops.commit(tell(batch, line, [told])).await?, Outcome::Committed { .. })
-        }
-        None => false,
-    };
+pub async fn delete_deployment(
+    ops: &Operations,
+    id: Uuid,
+    only: Option<&Filter>,
+    line: ClientLine,
+) -> Result<bool, Error> {
+    let there = optimistic(ops, "the deployment", |_: Option<Lost>| async move {
+        let Some(seen) = row_that_meets::<Deployment>(ops, &Key::id(id), only).await? else {
+            return Ok::<_, Error>(Decision::Answer(false));
+        };
+        let batch = Batch::new().version(&seen).delete::<Deployment>(Key::id(id));
+        let told = deployment_event(ops, Happened::Deleted, &seen).await?;
+        Ok(Decision::Commit(tell(batch, line, [told]), true))
+    })
+    .await?;
+    if !there && only.is_some() {
+        return Ok(false);
+    }
     sweep::<DeploymentSchedule>(ops, Filter::eq(deployment_schedule::deployment_id, id)).await?;
     if there {
         delete_scheduled_runs(ops, id, Cause::Deleted).await?;

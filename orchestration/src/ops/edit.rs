@@ -1,6 +1,6 @@
 //! Changes a row as it was read, and reads again when somebody else was faster.
 
-use mintaka_core::{Batch, Change, Error, Key, Outcome, Record, Versioned};
+use mintaka_core::{Batch, Change, Col, Error, Filter, Key, Outcome, Query, Reader, Record, Versioned};
 
 use super::events::NewEvent;
 use super::optimistic::{Decision, Lost, optimistic};
@@ -73,7 +73,24 @@ pub enum Edited<R> {
     Collides,
 }
 
-/// Deletes the row as it is, and records the events that `decide` answers; the row as it was, or `None` if there is none.
+/// The row of a key, if it is there and meets a filter.
+///
+/// # Errors
+/// What the store answers.
+pub(super) async fn row_that_meets<R: Record>(
+    reader: &Reader,
+    key: &Key,
+    only: Option<&Filter>,
+) -> Result<Option<Versioned<R>>, Error> {
+    let found = reader.find::<R>(key.clone()).await?;
+    let (Some(seen), Some(only)) = (&found, only) else { return Ok(found) };
+    let own = R::TABLE.key.iter().zip(seen.record.key());
+    let own = own.map(|(&ordinal, value)| Filter::eq(Col { table: R::TABLE, ordinal }, value));
+    reader.first(Query::of(R::TABLE).filter(own.fold(only.clone(), Filter::and))).await
+}
+
+/// Deletes the row as it is, and records the events that `decide` answers; the row as it was, or `None` if there is none, or
+/// none that meets `only`.
 /// `decide` may be called several times.
 ///
 /// # Errors
@@ -81,6 +98,7 @@ pub enum Edited<R> {
 pub(super) async fn delete_telling<R, E>(
     ops: &Operations,
     key: Key,
+    only: Option<&Filter>,
     decide: impl Fn(&Versioned<R>) -> Result<Vec<NewEvent>, E> + Sync,
 ) -> Result<Option<Versioned<R>>, E>
 where
@@ -89,7 +107,7 @@ where
 {
     let (key, decide) = (&key, &decide);
     optimistic(ops, "the row", |_| async move {
-        let Some(seen) = ops.find::<R>(key.clone()).await? else { return Ok(Decision::Answer(None)) };
+        let Some(seen) = row_that_meets::<R>(ops, key, only).await? else { return Ok(Decision::Answer(None)) };
         let events = decide(&seen)?;
         let batch = Batch::new().version(&seen).delete::<R>(Key::Primary(seen.record.key()));
         let batch = events.iter().fold(batch, |batch, event| event.add_to(batch, event.occurred));

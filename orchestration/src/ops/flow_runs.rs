@@ -1,15 +1,16 @@
 //! Changes of a flow run besides its state.
 
 use mintaka_core::records::{Deployment, FlowRun, StateType, WorkPool, WorkQueue, flow_run};
-use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Reader};
+use mintaka_core::{Batch, Change, Error, Filter, Json, Key, Reader, Versioned};
 use serde_json::{Map, Value};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::Edited;
 use super::cascade::after_flow_runs;
-use super::edit::{delete, edit};
+use super::edit::{delete, delete_telling, edit};
 use super::optimistic::{Decision, Lost, optimistic};
 use super::transition_flow_run::flow_run_as_it_is;
-use super::{Edited, sweep};
 use crate::error::OpError;
 use crate::operations::Operations;
 use crate::parameters::{JobVariables, Required};
@@ -99,14 +100,26 @@ pub async fn delete_flow_run(ops: &Operations, id: Uuid) -> Result<bool, Error> 
     Ok(true)
 }
 
-/// Deletes flow runs with all that is theirs.
+/// Deletes those of some flow runs that meet a filter, with all that is theirs, and answers which they were.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_flow_runs(ops: &Operations, ids: &[Uuid]) -> Result<(), Error> {
-    if ids.is_empty() {
-        return Ok(());
+pub async fn delete_flow_runs(ops: &Operations, ids: Vec<Uuid>, only: Filter) -> Result<Vec<Uuid>, Error> {
+    let mut deletions = JoinSet::new();
+    for id in ids {
+        let (ops, only) = (ops.clone(), only.clone());
+        let told = |_: &Versioned<FlowRun>| Ok::<_, Error>(Vec::new());
+        deletions.spawn(async move { delete_telling(&ops, Key::id(id), Some(&only), told).await });
     }
-    sweep::<FlowRun>(ops, Filter::any(flow_run::id, ids.iter().copied())).await?;
-    after_flow_runs(ops, ids, true).await
+    let mut deleted = Vec::new();
+    while let Some(done) = deletions.join_next().await {
+        let gone = done.map_err(|_| Error::Indeterminate("deleting was interrupted".into()))??;
+        deleted.extend(gone.map(|run| run.id));
+    }
+    if !deleted.is_empty() {
+        after_flow_runs(ops, &deleted, true).await?;
+    }
+    // In the order in which they were asked for, which is that of lists.
+    deleted.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(deleted)
 }

@@ -59,13 +59,13 @@ pub async fn update_flow(ops: &Operations, id: Uuid, tags: Option<Tags>, line: C
 }
 
 /// Deletes a flow and what it leaves, deployments with their schedules and runs with all of theirs but logs; false if
-/// there was none.
+/// there was none, or none that meets `only`.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn delete_flow(ops: &Operations, id: Uuid, line: ClientLine) -> Result<bool, Error> {
+pub async fn delete_flow(ops: &Operations, id: Uuid, only: Option<&Filter>, line: ClientLine) -> Result<bool, Error> {
     let told = |seen: &Versioned<Flow>| Ok::<_, Error>(told(ops, Happened::Deleted, seen, line));
-    if delete_telling(ops, Key::id(id), told).await?.is_none() {
+    if delete_telling(ops, Key::id(id), only, told).await?.is_none() {
         return Ok(false);
     }
     sweep_deployments(ops, Filter::eq(deployment::flow_id, id)).await?;

@@ -89,7 +89,7 @@ pub async fn update_variable(
 /// What the store answers.
 pub async fn delete_variable(ops: &Operations, key: VariableKey) -> Result<bool, Error> {
     let told = |seen: &mintaka_core::Versioned<Variable>| Ok::<_, Error>(vec![event(ops, Happened::Deleted, seen)]);
-    Ok(delete_telling(ops, key.into(), told).await?.is_some())
+    Ok(delete_telling(ops, key.into(), None, told).await?.is_some())
 }
 
 /// What happened to a variable. Both lines have this event.

@@ -92,11 +92,11 @@ impl Bulk {
         client: &Client,
         flow_runs: Option<FlowRunFilter>,
         limit: Option<u64>,
-    ) -> Result<Vec<Uuid>, ApiError> {
+    ) -> Result<(Vec<Uuid>, Filter), ApiError> {
         let filter = Filters { flow_runs, ..Filters::default() }.for_flow_runs(client);
         let order = vec![(flow_run::id, Direction::Desc)];
-        let runs = list::<FlowRun>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
-        Ok(runs.into_iter().map(|run| run.id).collect())
+        let runs = list::<FlowRun>(&self.ctx, filter.clone(), order, (limit.unwrap_or(MAX), 0)).await?;
+        Ok((runs.into_iter().map(|run| run.id).collect(), filter))
     }
 }
 
@@ -112,10 +112,10 @@ impl Bulk {
         let Exact(FlowsToDelete { flows, limit }) = body;
         let filter: Filter = Filters { flows, ..Filters::default() }.for_flows(&client);
         let order = vec![(flow::name, Direction::Asc)];
-        let found = list::<Flow>(&self.ctx, filter, order, (limit.unwrap_or(MAX), 0)).await?;
+        let found = list::<Flow>(&self.ctx, filter.clone(), order, (limit.unwrap_or(MAX), 0)).await?;
         let mut deleted = Vec::new();
         for id in found.into_iter().map(|flow| flow.id) {
-            if delete_flow(&self.ctx.ops, id, client.by.line).await? {
+            if delete_flow(&self.ctx.ops, id, Some(&filter), client.by.line).await? {
                 deleted.push(id);
             }
         }
@@ -135,8 +135,8 @@ impl Bulk {
         body: Exact<FlowRunsToDelete>,
     ) -> Result<Out<BulkDeleted>, ApiError> {
         let Exact(FlowRunsToDelete { flow_runs, limit }) = body;
-        let deleted = self.flow_runs(&client, flow_runs, limit).await?;
-        delete_flow_runs(&self.ctx.ops, &deleted).await?;
+        let (found, filter) = self.flow_runs(&client, flow_runs, limit).await?;
+        let deleted = delete_flow_runs(&self.ctx.ops, found, filter).await?;
         Ok(Out(BulkDeleted { deleted }))
     }
 
@@ -154,7 +154,7 @@ impl Bulk {
     ) -> Result<Out<Plain<SetResults>>, ApiError> {
         let Exact(FlowRunsToSet { flow_runs, state, force, limit }) = body;
         let mut results = Vec::new();
-        for flow_run_id in self.flow_runs(&client, flow_runs, limit).await? {
+        for flow_run_id in self.flow_runs(&client, flow_runs, limit).await?.0 {
             let done = set_flow_run_state(&self.ctx.ops, flow_run_id, state.0.clone(), policy(force), &client.by).await;
             let outcome = match done {
                 Ok(done) => Orchestrated { state: done.state, status: done.status, details: done.details },

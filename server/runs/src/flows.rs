@@ -158,7 +158,7 @@ impl Flows {
     /// Deletes a flow with its deployments and runs.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_flow")]
     async fn delete_flow(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_flow(&self.ctx.ops, id.0, client.by.line).await? {
+        match delete_flow(&self.ctx.ops, id.0, None, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found(WHAT)),
         }

@@ -195,7 +195,7 @@ impl DeploymentsApi {
     /// Deletes a deployment, its schedules and its runs that wait.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_deployment")]
     async fn delete(&self, client: Client, id: Path<Uuid>) -> Result<NoContent, ApiError> {
-        match delete_deployment(&self.ctx.ops, id.0, client.by.line).await? {
+        match delete_deployment(&self.ctx.ops, id.0, None, client.by.line).await? {
             true => Ok(NoContent),
             false => Err(ApiError::not_found("Deployment")),
         }
@@ -210,10 +210,11 @@ impl DeploymentsApi {
     ) -> Result<Out<DeletedDeployments>, ApiError> {
         let filters = Filters { deployments: body.deployments.clone(), ..Filters::default() };
         let page = (body.limit.unwrap_or(50), 0);
-        let seen = list::<Deployment>(&self.ctx, filters.for_deployments(&client), order(None), page).await?;
+        let filter = filters.for_deployments(&client);
+        let seen = list::<Deployment>(&self.ctx, filter.clone(), order(None), page).await?;
         let mut deleted = Vec::with_capacity(seen.len());
         for one in seen {
-            if delete_deployment(&self.ctx.ops, one.id, client.by.line).await? {
+            if delete_deployment(&self.ctx.ops, one.id, Some(&filter), client.by.line).await? {
                 deleted.push(one.id);
             }
         }
