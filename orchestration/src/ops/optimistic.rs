@@ -170,3 +170,54 @@ impl Attempts {
         Ok(waited)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use mintaka_core::memory::MemoryStore;
+    use mintaka_core::records::{Flow, flow};
+    use mintaka_core::{Change, Json, Key, Store, Tags};
+    use uuid::Uuid;
+
+    use super::*;
+
+    async fn flow(store: &Store) -> Versioned<Flow> {
+        let (id, now) = (Uuid::new_v4(), store.now());
+        let row =
+            Flow { id, created: now, updated: now, name: "f".into(), tags: Tags::default(), labels: Json::object() };
+        store.commit(Batch::new().insert(row)).await.unwrap();
+        store.get(id).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_always_loses_goes_on_for_a_second_and_is_told_to_come_again() {
+        let store = Store::new(Arc::new(MemoryStore::new()));
+        let outdated = &Versioned { version: 0, ..flow(&store).await };
+        let (attempts, begins) = (&AtomicU32::new(0), Instant::now());
+        let outcome: Result<(), Error> = optimistic(&Operations::over(store), "the flow", |_| async move {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            Ok(Decision::Commit(Batch::new().version(outdated).delete::<Flow>(Key::id(outdated.id)), ()))
+        })
+        .await;
+        assert_eq!(outcome, Err(Error::Unavailable("the flow is being changed too often".into())));
+        assert!(attempts.load(Ordering::Relaxed) >= LEAST_ATTEMPTS && begins.elapsed() >= BUDGET);
+    }
+
+    #[tokio::test]
+    async fn who_loses_once_gets_the_row_as_it_is() {
+        let store = Store::new(Arc::new(MemoryStore::new()));
+        let before = &flow(&store).await;
+        let change = Change::default().set(flow::name, "g");
+        store.commit(Batch::new().update::<Flow>(Key::id(before.id), change)).await.unwrap();
+        let seen = optimistic(&Operations::over(store), "the flow", |lost: Option<Lost>| async move {
+            let current = lost.map(Lost::current::<Flow>).transpose()?.flatten();
+            let seen = current.unwrap_or_else(|| before.clone());
+            let batch = Batch::new().version(&seen).delete::<Flow>(Key::id(seen.id));
+            Ok::<_, Error>(Decision::Commit(batch, seen.record.name))
+        })
+        .await;
+        assert_eq!(seen.unwrap(), "g");
+    }
+}
