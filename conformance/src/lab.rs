@@ -14,6 +14,7 @@ pub struct Lab {
     backend: Arc<dyn Backend>,
     site: Arc<dyn Site>,
     keeps: bool,
+    shares: bool,
 }
 
 impl Lab {
@@ -24,12 +25,34 @@ impl Lab {
     pub async fn new(provision: &dyn Provision) -> Result<Lab, Error> {
         let site = provision.create().await?;
         let backend = site.open().await?;
-        Ok(Lab { backend, site, keeps: provision.keeps() })
+        Ok(Lab { backend, site, keeps: provision.keeps(), shares: provision.shares() })
+    }
+
+    /// Another handle of the same store.
+    ///
+    /// # Errors
+    /// What the site answers.
+    pub async fn another(&self) -> Result<Lab, Error> {
+        let backend = self.site.another().await?;
+        Ok(Lab { backend, site: self.site.clone(), keeps: self.keeps, shares: self.shares })
+    }
+
+    /// Retires a stream writer; see [`Site::retire`].
+    ///
+    /// # Errors
+    /// What the site answers.
+    pub async fn retire(&self, writer: i64) -> Result<bool, Error> {
+        self.site.retire(writer).await
     }
 
     /// Whether the store is still there when it is opened again.
     pub fn keeps(&self) -> bool {
         self.keeps
+    }
+
+    /// Whether the store may be open several times.
+    pub fn shares(&self) -> bool {
+        self.shares
     }
 
     /// The store.

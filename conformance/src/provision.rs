@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use mintaka_core::memory::MemoryStore;
 use mintaka_core::{Backend, Error};
 
 /// Makes stores that nothing else uses.
@@ -20,6 +21,10 @@ pub trait Provision: Send + Sync + 'static {
     /// Whether what is committed is still there after a store was closed and its site is opened again.
     /// The cases of category `durability` run only then; a backend that promises durability must say yes.
     fn keeps(&self) -> bool;
+
+    /// Whether a store may be opened once more while it is open. The cases of category `handles` run only then; a backend
+    /// that allows many processes must say yes.
+    fn shares(&self) -> bool;
 }
 
 /// The place of one store. It is removed when dropped.
@@ -30,6 +35,56 @@ pub trait Site: Send + Sync {
     /// # Errors
     /// Whatever keeps it from being opened.
     async fn open(&self) -> Result<Arc<dyn Backend>, Error>;
+
+    /// Opens it once more, beside the handles that are open, as another process would.
+    ///
+    /// # Errors
+    /// As [`open`](Site::open).
+    async fn another(&self) -> Result<Arc<dyn Backend>, Error> {
+        self.open().await
+    }
+
+    /// Retires the handle that has this stream writer, with its others if it has several, as one that is taken for dead.
+    /// False where a writer needs no end, because the next handle goes on with its positions.
+    ///
+    /// # Errors
+    /// Whatever the store answers.
+    async fn retire(&self, _writer: i64) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
+
+/// Stores of the reference backend, each of which is there for as long as its site.
+pub fn in_memory() -> impl Provision {
+    InMemory
+}
+
+struct InMemory;
+
+/// The handle that holds the store; the cases work with others.
+struct Held(MemoryStore);
+
+#[async_trait]
+impl Provision for InMemory {
+    async fn create(&self) -> Result<Arc<dyn Site>, Error> {
+        Ok(Arc::new(Held(MemoryStore::new())))
+    }
+    fn keeps(&self) -> bool {
+        true
+    }
+    fn shares(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Site for Held {
+    async fn open(&self) -> Result<Arc<dyn Backend>, Error> {
+        Ok(Arc::new(self.0.handle()?))
+    }
+    async fn retire(&self, writer: i64) -> Result<bool, Error> {
+        self.0.retire(writer)
+    }
 }
 
 /// Stores that live in this process alone: each call of `make` gives an empty one.
@@ -55,6 +110,9 @@ where
     fn keeps(&self) -> bool {
         false
     }
+    fn shares(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -68,7 +126,8 @@ where
     }
 }
 
-/// Stores that live in a directory: `open` opens or makes the one in the directory that it is given.
+/// Stores that live in a directory: `open` opens or makes the one in the directory that it is given, also while it is
+/// open.
 pub fn in_directory<F, T>(open: F) -> impl Provision
 where
     F: Fn(PathBuf) -> T + Clone + Send + Sync + 'static,
@@ -105,6 +164,9 @@ where
         Ok(Arc::new(Directory { open: self.0.clone(), path }))
     }
     fn keeps(&self) -> bool {
+        true
+    }
+    fn shares(&self) -> bool {
         true
     }
 }

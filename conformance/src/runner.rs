@@ -18,10 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub fn run(provision: impl Provision) -> ExitCode {
     let arguments = Arguments::from_args();
     let provision: Arc<dyn Provision> = Arc::new(provision);
-    let applies = |case: &Case| case.category != "durability" || provision.keeps();
-    let cases = cases::all().into_iter().filter(applies).map(|case| {
-        let provision = provision.clone();
-        Trial::test(case.full_name(), move || Ok(runtime()?.block_on(run_case(&case, &*provision))?))
+    let cases = cases::all().into_iter().map(|case| {
+        let (applies, provision) = (case.applies(&*provision), provision.clone());
+        let run = move || Ok(runtime()?.block_on(run_case(&case, &*provision))?);
+        Trial::test(case.full_name(), run).with_ignored_flag(!applies)
     });
     let models = model::ALL.iter().map(|model| {
         let provision = provision.clone();

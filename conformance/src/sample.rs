@@ -156,6 +156,11 @@ pub fn log(n: u128) -> Log {
     }
 }
 
+/// The primary key of line `n` of the log.
+pub fn log_key(n: u128) -> Key {
+    Key::Primary(vec![at(n as i64).into(), id(n).into()])
+}
+
 /// Event `n`, at second `n`.
 pub fn event(n: u128) -> Event {
     Event {

@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backends/sqlite", &["mintaka-core", "mintaka-sqlkit"]),
     ("backends/all", &["mintaka-core", "mintaka-sqlite"]),
     ("conformance", &["mintaka-core"]),
+    ("conformance/mutants", &["mintaka-core", "mintaka-conformance"]),
     ("orchestration", &["mintaka-core", "mintaka-schedule"]),
     ("services", &["mintaka-core", "mintaka-orchestration"]),
     ("server/http", &["mintaka-core", "mintaka-orchestration"]),

@@ -14,6 +14,7 @@ super::cases! { "caps":
     a_row_above_the_limit_fails_its_batch_alone ["K2" "C3"]
     what_is_searched_by_has_a_longest_text ["C7" "C3"]
     a_backend_that_promises_durability_can_be_opened_again ["K4"]
+    a_backend_for_many_processes_can_be_opened_beside_itself ["K5"]
     a_closed_store_refuses_every_call ["K3"]
 }
 
@@ -86,6 +87,18 @@ async fn a_backend_that_promises_durability_can_be_opened_again(mut lab: Lab) ->
         lab.seed([sample::flow(1)]).await?;
         lab.reopen().await?;
         assert_eq!(lab.backend().caps(), before);
+        lab.seed([sample::flow(2)]).await?;
+    }
+    Ok(())
+}
+
+async fn a_backend_for_many_processes_can_be_opened_beside_itself(lab: Lab) -> Result<(), Error> {
+    let many = lab.backend().caps().many_processes;
+    assert!(lab.shares() || !many, "its provision must share stores, or what it promises cannot be shown");
+    if lab.shares() {
+        let other = lab.another().await?;
+        assert_eq!(other.backend().caps(), lab.backend().caps());
+        other.seed([sample::flow(1)]).await?;
         lab.seed([sample::flow(2)]).await?;
     }
     Ok(())

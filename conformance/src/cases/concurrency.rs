@@ -26,7 +26,7 @@ super::cases! { "concurrency":
 }
 
 /// Runs `tasks` of them at once, and gives what each came to.
-async fn at_once<T, F, R>(tasks: u128, task: F) -> Result<Vec<T>, Error>
+pub(super) async fn at_once<T, F, R>(tasks: u128, task: F) -> Result<Vec<T>, Error>
 where
     T: Send + 'static,
     F: Fn(u128) -> R,
@@ -43,7 +43,7 @@ where
     Ok(results)
 }
 
-async fn commit(store: &dyn Backend, batch: Batch) -> Result<Outcome, Error> {
+pub(super) async fn commit(store: &dyn Backend, batch: Batch) -> Result<Outcome, Error> {
     Ok(store.commit(vec![batch].into()).await?.outcomes.remove(0))
 }
 

@@ -1,6 +1,7 @@
 //! The cases, by category: plain asynchronous functions over a store of their own.
 
 mod aggregate;
+mod bounds;
 mod caps;
 mod changes;
 mod commit;
@@ -10,6 +11,9 @@ mod durability;
 mod filters;
 mod get;
 mod guards;
+mod handles;
+mod handles_streams;
+mod interrupted;
 mod keys;
 mod relations;
 mod select;
@@ -22,6 +26,7 @@ use std::pin::Pin;
 
 use mintaka_core::Error;
 
+use crate::Provision;
 use crate::lab::Lab;
 
 /// A case under way. It panics where an assertion fails, and ends with an error where the store answers one.
@@ -44,6 +49,15 @@ impl Case {
     /// Category and name, as the test is called.
     pub fn full_name(&self) -> String {
         format!("{}::{}", self.category, self.name)
+    }
+
+    /// Whether it can be run on the stores of a provision.
+    pub fn applies(&self, provision: &dyn Provision) -> bool {
+        match self.category {
+            "durability" => provision.keeps(),
+            "handles" => provision.shares(),
+            _ => true,
+        }
     }
 }
 
@@ -79,7 +93,11 @@ pub fn all() -> Vec<Case> {
         changes::cases(),
         keys::cases(),
         values::cases(),
+        bounds::cases(),
         concurrency::cases(),
+        interrupted::cases(),
+        handles::cases(),
+        handles_streams::cases(),
         durability::cases(),
     ]
     .concat()

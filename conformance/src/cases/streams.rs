@@ -1,8 +1,11 @@
 //! Heads, and the positions of stream rows.
 
-use mintaka_core::records::{Event, Log, log};
-use mintaka_core::{Backend, Batch, Change, Cmp, Direction, Error, Filter, Key, OnExists, Op, Outcome, Query, Record};
+use std::collections::BTreeMap;
 
+use mintaka_core::records::{Event, Log, log};
+use mintaka_core::{Batch, Change, Direction, Error, Key, OnExists, Op, Outcome, Query, Record};
+
+use crate::Tailer;
 use crate::lab::Lab;
 use crate::sample::{self, at, id};
 
@@ -10,7 +13,7 @@ super::cases! { "streams":
     the_clock_of_the_store_does_not_go_back ["H1"]
     a_new_store_has_no_positions ["H3"]
     stream_rows_are_stamped_in_order_of_batches_and_ops ["H2" "H3" "H4"]
-    streams_share_the_positions_of_the_writer ["H6" "H2"]
+    streams_share_the_positions_of_a_writer ["H6" "H2"]
     a_batch_without_stream_rows_names_no_position ["H4"]
     skipped_and_failed_stream_rows_leave_a_stream_in_order ["H2" "H6" "C1"]
     a_stream_row_that_was_inserted_once_is_stamped_too ["H2" "C18"]
@@ -31,16 +34,40 @@ async fn a_new_store_has_no_positions(lab: Lab) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writer and position of every line of the log, by position.
-async fn stamps(lab: &Lab) -> Result<Vec<(u128, i64, i64)>, Error> {
+/// Id, writer and position of every line of the log, by position.
+pub(super) async fn stamps(lab: &Lab) -> Result<Vec<(u128, i64, i64)>, Error> {
     let query = Query::of(&log::TABLE).order(log::seq, Direction::Asc).limit(10_000);
     let rows = lab.select(query).await?;
     let record = |row: mintaka_core::Row| Log::from_values(row.values).map(|l| (l.id.as_u128(), l.writer, l.seq));
     rows.into_iter().map(record).collect()
 }
 
-fn grows(positions: &[i64]) -> bool {
-    positions.windows(2).all(|pair| pair[0] < pair[1])
+/// Asserts that the heads show each writer of the log at its last line, where there are no other streams.
+pub(super) async fn check_heads(lab: &Lab) -> Result<(), Error> {
+    let mut last = BTreeMap::new();
+    for (_, writer, seq) in stamps(lab).await? {
+        last.insert(writer, seq);
+    }
+    let mut positions = lab.backend().heads().await?.positions();
+    positions.retain(|_, position| *position != 0);
+    assert_eq!(positions, last, "the heads, and the last line of each writer");
+    Ok(())
+}
+
+fn grows(positions: impl IntoIterator<Item = i64>) -> bool {
+    positions.into_iter().is_sorted_by(|a, b| a < b)
+}
+
+/// The writer and the positions of these lines, which were written in one commit.
+async fn in_one_commit(lab: &Lab, lines: &[u128]) -> Result<(i64, Vec<i64>), Error> {
+    let stamps = stamps(lab).await?;
+    let of = |line: &u128| stamps.iter().copied().find(|stamp| stamp.0 == *line).map(|stamp| (stamp.1, stamp.2));
+    let places: Option<Vec<(i64, i64)>> = lines.iter().map(of).collect();
+    let Some(places @ [(writer, _), ..]) = places.as_deref() else { panic!("lines {lines:?} of {stamps:?}") };
+    assert!(places.iter().all(|place| place.0 == *writer), "a commit has one writer: {places:?}");
+    let positions: Vec<i64> = places.iter().map(|place| place.1).collect();
+    assert!(positions[0] > 0 && grows(positions.iter().copied()), "{positions:?}");
+    Ok((*writer, positions))
 }
 
 async fn stream_rows_are_stamped_in_order_of_batches_and_ops(lab: Lab) -> Result<(), Error> {
@@ -52,32 +79,33 @@ async fn stream_rows_are_stamped_in_order_of_batches_and_ops(lab: Lab) -> Result
             Batch::new().insert(sample::log(2)).insert(sample::log(7)),
         ])
         .await?;
-    let stamps = stamps(&lab).await?;
-    assert_eq!(stamps.iter().map(|s| s.0).collect::<Vec<_>>(), [9, 1, 8, 2, 7]);
-    assert!(grows(&stamps.iter().map(|s| s.2).collect::<Vec<_>>()), "{stamps:?}");
-    assert!(stamps[0].2 > 0);
-    let heads = lab.backend().heads().await?;
-    let writer = stamps[0].1;
-    assert!(stamps.iter().all(|s| s.1 == writer), "one writer: {stamps:?}");
-    assert!(heads.positions().get(&writer) == Some(&stamps[4].2), "{heads:?} after {stamps:?}");
+    let (writer, positions) = in_one_commit(&lab, &[9, 1, 8, 2, 7]).await?;
+    check_heads(&lab).await?;
     for (outcome, last) in outcomes.iter().zip([1, 2, 4]) {
         let Outcome::Committed { stream, .. } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(*stream, Some((writer, stamps[last].2)));
+        assert_eq!(*stream, Some((writer, positions[last])));
     }
     Ok(())
 }
 
-async fn streams_share_the_positions_of_the_writer(lab: Lab) -> Result<(), Error> {
+async fn streams_share_the_positions_of_a_writer(lab: Lab) -> Result<(), Error> {
     lab.seed([sample::log(1)]).await?;
     lab.seed([sample::event(1)]).await?;
     lab.done(Batch::new().insert(sample::event(2)).insert(sample::log(2))).await?;
-    let logs = stamps(&lab).await?;
-    let mut events = Vec::new();
+    // In the order in which they were written.
+    let mut places = Vec::new();
     for n in [1, 2] {
-        events.push(lab.get::<Event>(Key::Primary(vec![at(n).into(), id(n as u128).into()])).await?.record);
+        let log = lab.get::<Log>(sample::log_key(n)).await?.record;
+        let event = lab.get::<Event>(Key::Primary(vec![at(n as i64).into(), id(n).into()])).await?.record;
+        places.push((log.writer, log.seq));
+        places.push((event.writer, event.seq));
     }
-    assert!(grows(&[logs[0].2, events[0].seq, events[1].seq, logs[1].2]), "{logs:?} {events:?}");
-    assert!(events.iter().all(|e| e.writer == logs[0].1));
+    places.swap(2, 3);
+    assert_eq!(places[2].0, places[3].0, "a commit has one writer");
+    for writer in places.iter().map(|place| place.0) {
+        let own = places.iter().filter(|place| place.0 == writer).map(|place| place.1);
+        assert!(grows(own), "{places:?}");
+    }
     Ok(())
 }
 
@@ -106,12 +134,12 @@ async fn skipped_and_failed_stream_rows_leave_a_stream_in_order(lab: Lab) -> Res
         ])
         .await?;
     assert!(matches!(outcomes[1], Outcome::Conflict(_)), "{:?}", outcomes[1]);
-    let stamps = stamps(&lab).await?;
-    assert_eq!(stamps.iter().map(|s| s.0).collect::<Vec<_>>(), [1, 2, 3, 5]);
-    assert!(grows(&stamps.iter().map(|s| s.2).collect::<Vec<_>>()), "{stamps:?}");
-    let heads = lab.backend().heads().await?;
-    assert!(heads.positions().get(&stamps[3].1) == Some(&stamps[3].2), "{heads:?} after {stamps:?}");
-    Ok(())
+    let mut there: Vec<u128> = stamps(&lab).await?.iter().map(|stamp| stamp.0).collect();
+    there.sort_unstable();
+    assert_eq!(there, [1, 2, 3, 5]);
+    in_one_commit(&lab, &[1, 2]).await?;
+    in_one_commit(&lab, &[3, 5]).await?;
+    check_heads(&lab).await
 }
 
 async fn a_stream_row_that_was_inserted_once_is_stamped_too(lab: Lab) -> Result<(), Error> {
@@ -157,17 +185,16 @@ async fn a_tailer_sees_every_row_once_and_in_order(lab: Lab) -> Result<(), Error
             Ok::<(), Error>(())
         }));
     }
-    let (mut seen, mut cursor) = (Vec::new(), 0);
+    let (mut seen, mut tailer) = (Vec::new(), Tailer::default());
     loop {
         // What is read after the last answer is all there is.
         let written = writers.iter().all(tokio::task::JoinHandle::is_finished);
-        let head = store.heads().await?.writers.iter().map(|head| head.position).max().unwrap_or(0);
-        let page = tail(&*store, cursor).await?;
-        assert!(page.len() % 2 == 0, "a batch of two lines is seen as a whole");
-        let reached = page.last().map_or(cursor, |l| l.1);
-        assert!(reached >= head, "heads promised {head}, the stream showed {reached}");
-        cursor = reached;
-        seen.extend(page.into_iter().map(|l| l.0));
+        let page = tailer.next(&*store).await?;
+        for pair in page.chunks(2) {
+            let [first, second] = pair else { panic!("a batch of two lines is seen as a whole: {page:?}") };
+            assert_eq!((first.writer, second.id.as_u128()), (second.writer, first.id.as_u128() + 1));
+        }
+        seen.extend(page.into_iter().map(|line| (line.writer, line.id.as_u128())));
         if written {
             break;
         }
@@ -179,22 +206,16 @@ async fn a_tailer_sees_every_row_once_and_in_order(lab: Lab) -> Result<(), Error
             Err(panic) => panic!("a writer stopped: {panic}"),
         }
     }
-    let mut sorted = seen.clone();
-    sorted.sort_unstable();
-    assert_eq!(sorted, (0..WRITERS * EACH).collect::<Vec<_>>(), "each line once");
-    for w in 0..WRITERS {
-        let own: Vec<u128> = seen.iter().copied().filter(|n| n / EACH == w).collect();
-        assert!(own.is_sorted(), "lines of one caller in the order in which they were written");
-    }
+    check_each_once_and_in_order(seen, WRITERS, EACH);
     Ok(())
 }
 
-async fn tail(store: &dyn Backend, after: i64) -> Result<Vec<(u128, i64)>, Error> {
-    let query = Query::of(&log::TABLE)
-        .filter(Filter::cmp(log::seq, Cmp::Gt, after))
-        .order(log::writer, Direction::Asc)
-        .order(log::seq, Direction::Asc)
-        .limit(10_000);
-    let rows = store.select(query).await?;
-    rows.into_iter().map(|row| Log::from_values(row.values).map(|l| (l.id.as_u128(), l.seq))).collect()
+/// Asserts that a tailer saw each line once, and those of one caller that have the same writer in order. Caller `n` wrote
+/// `each` lines from `n * each` on.
+pub(super) fn check_each_once_and_in_order(mut seen: Vec<(i64, u128)>, callers: u128, each: u128) {
+    seen.sort_by_key(|&(writer, line)| (writer, line / each)); // a stable sort
+    assert!(seen.is_sorted(), "lines come in the order in which they were written: {seen:?}");
+    let mut lines: Vec<u128> = seen.into_iter().map(|(_, line)| line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, (0..callers * each).collect::<Vec<_>>(), "each line once");
 }

@@ -80,16 +80,15 @@ impl MemoryStore {
         Ok(MemoryStore { clock: self.clock.clone(), state: self.state.clone(), writer, closed: AtomicBool::new(false) })
     }
 
-    /// Retires the writer of this handle, as another process does with one that it takes for dead: what the handle still
-    /// tries to commit is [`Error::Closed`].
+    /// Retires a writer, as another process does with one that it takes for dead: what its handle still tries to commit
+    /// is [`Error::Closed`]. False if there is no such writer.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a panic left the store half changed.
-    pub fn retire(&self) -> Result<(), Error> {
-        if let Some(writer) = self.state.write().map_err(|_| half_done())?.writers.get_mut(&self.writer) {
-            writer.retired = true;
-        }
-        Ok(())
+    pub fn retire(&self, writer: i64) -> Result<bool, Error> {
+        let mut state = self.state.write().map_err(|_| half_done())?;
+        let writer = state.writers.get_mut(&writer);
+        Ok(writer.map(|writer| writer.retired = true).is_some())
     }
 
     fn check_open(&self) -> Result<(), Error> {
@@ -159,7 +158,7 @@ impl Backend for MemoryStore {
 
     async fn close(&self) {
         if !self.closed.swap(true, Ordering::SeqCst) {
-            let _ = self.retire(); // nobody can use what a panic left half changed
+            let _ = self.retire(self.writer); // nobody can use what a panic left half changed
         }
     }
 }

@@ -60,7 +60,9 @@ pub(super) static ALL: &[Mutant] = &[
         "it_keeps_all_but_the_last_batch_of_a_commit",
         &["D1"],
         Fault::Reopening(|history| {
-            if let Some(batches) = history.last_mut().filter(|batches| batches.len() > 1) {
+            if let Some(batches) =
+                history.last_mut().map(|commit| &mut commit.batches).filter(|batches| batches.len() > 1)
+            {
                 *batches = batches[..batches.len() - 1].into();
             }
         }),
@@ -74,7 +76,7 @@ pub(super) static ALL: &[Mutant] = &[
                 batch.ops.retain(|op| !matches!(op, Op::Delete { .. }));
                 batch
             };
-            history.iter_mut().for_each(|batches| *batches = batches.iter().map(without).collect());
+            history.iter_mut().for_each(|commit| commit.batches = commit.batches.iter().map(without).collect());
         }),
     ),
     Mutant::new(

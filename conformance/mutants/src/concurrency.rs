@@ -4,7 +4,7 @@ use mintaka_core::{Batches, Op};
 
 use super::Mutant;
 use super::fault::{Answer, Fault};
-use super::store::MutantStore;
+use super::store::{Committed, MutantStore};
 
 pub(super) static ALL: &[Mutant] = &[
     Mutant::new(
@@ -17,21 +17,21 @@ pub(super) static ALL: &[Mutant] = &[
         &["N3"],
         Fault::Reads(|history| {
             if let Some(last) = history.last_mut() {
-                let mut batches = last.to_vec();
+                let mut batches = last.batches.to_vec();
                 // Rows that are new are seen at once: it is for the versions and values of a pair to tell.
                 if let Some(batch) = batches.last_mut()
                     && let Some(Op::Update { .. }) = batch.ops.last()
                 {
                     batch.ops.pop();
                 }
-                *last = batches.into();
+                last.batches = batches.into();
             }
         }),
     ),
     Mutant::new("a_commit_is_seen_once_there_is_another", &["N4"], Fault::Reads(one_commit_late)),
 ];
 
-fn one_commit_late(history: &mut Vec<Batches>) {
+pub(super) fn one_commit_late(history: &mut Vec<Committed>) {
     history.pop();
 }
 

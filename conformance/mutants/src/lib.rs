@@ -6,14 +6,15 @@
 mod aggregates;
 mod answers;
 mod batches;
+mod bounds;
 mod concurrency;
 mod fault;
 mod filters;
+mod handles;
 mod lifetime;
 mod ops;
 mod reads;
 mod site;
-mod sound;
 mod store;
 mod streams;
 mod three_valued;
@@ -22,7 +23,6 @@ mod values;
 use fault::Fault;
 
 pub use site::mutated;
-pub use sound::sound;
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,9 @@ pub fn all() -> Vec<Mutant> {
         answers::ALL,
         ops::ALL,
         values::ALL,
+        bounds::ALL,
         concurrency::ALL,
+        handles::ALL,
     ]
     .concat()
 }

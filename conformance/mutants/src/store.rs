@@ -12,15 +12,37 @@ use mintaka_core::{
 
 use super::fault::{Fault, Selected};
 
-/// What was committed to a store, in order.
-pub(super) type History = Arc<Mutex<Vec<Batches>>>;
+/// One commit, and the number of the handle that it went through.
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    handle: usize,
+    pub(super) batches: Batches,
+}
 
-/// Commits a history again, with a change to it.
-pub(super) async fn replay(history: &History, change: fn(&mut Vec<Batches>), store: &dyn Backend) -> Result<(), Error> {
-    let mut kept = history.lock().unwrap_or_else(PoisonError::into_inner).clone();
+/// What was committed to a store through all its handles.
+#[derive(Default)]
+pub(crate) struct History {
+    commits: Mutex<Vec<Committed>>,
+    /// Held from the commit to its entry, so that the entries are in the order of the commits.
+    committing: tokio::sync::Mutex<()>,
+}
+
+impl History {
+    fn commits(&self) -> std::sync::MutexGuard<'_, Vec<Committed>> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Commits a history again, with a change to it, each commit through the store with the number of its handle.
+pub(super) async fn replay(
+    history: &History,
+    change: fn(&mut Vec<Committed>),
+    stores: &[Arc<dyn Backend>],
+) -> Result<(), Error> {
+    let mut kept = history.commits().clone();
     change(&mut kept);
-    for batches in kept {
-        store.commit(batches).await?;
+    for Committed { handle, batches } in kept {
+        stores[handle].commit(batches).await?;
     }
     Ok(())
 }
@@ -29,7 +51,9 @@ pub(super) async fn replay(history: &History, change: fn(&mut Vec<Batches>), sto
 pub(crate) struct MutantStore {
     pub(super) fault: Fault,
     pub(super) inner: Arc<dyn Backend>,
-    pub(super) history: History,
+    /// Its number among the handles of its store.
+    pub(super) handle: usize,
+    pub(super) history: Arc<History>,
 }
 
 #[async_trait]
@@ -39,6 +63,7 @@ impl Backend for MutantStore {
         match self.fault {
             Fault::Caps(change) => change(&mut caps, self.commits()),
             Fault::PromisesDurability => caps.durability = Durability::Power,
+            Fault::PromisesManyProcesses => caps.many_processes = true,
             _ => {}
         }
         caps
@@ -56,7 +81,14 @@ impl Backend for MutantStore {
         if let Fault::Keys(change) = self.fault {
             change(&mut keys);
         }
-        let rows = self.read().await?.get(table, keys.clone()).await;
+        let rows = match self.fault {
+            Fault::Chunks(size, change) if keys.len() > size => {
+                let (first, rest) = keys.split_at(size);
+                let rest = self.copy(change).await?.get(table, rest.to_vec()).await?;
+                self.inner.get(table, first.to_vec()).await.map(|rows| [rows, rest].concat())
+            }
+            _ => self.read().await?.get(table, keys.clone()).await,
+        };
         let rows = if let Fault::Got(change) = self.fault { change(&keys, rows) } else { rows }?;
         Ok(rows.into_iter().map(|row| row.map(|row| self.row_of(table, row))).collect())
     }
@@ -85,11 +117,15 @@ impl Backend for MutantStore {
 
     async fn commit(&self, batches: Batches) -> Result<CommitAnswer, Error> {
         let changed = batches.iter().map(|batch| self.batch_of(batch.clone())).collect();
+        let in_order = self.history.committing.lock().await;
         let answer = match self.fault {
             Fault::Commit(way) => way(self, changed).await,
             _ => self.applied(changed).await,
         };
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).push(batches.clone());
+        if answer.is_ok() {
+            self.history.commits().push(Committed { handle: self.handle, batches: batches.clone() });
+        }
+        drop(in_order);
         let answer = answer.map(|outcomes| {
             batches.iter().zip(outcomes).map(|(batch, outcome)| self.outcome_of(batch, outcome)).collect()
         });
@@ -111,7 +147,7 @@ impl MutantStore {
     }
 
     fn commits(&self) -> usize {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.history.commits().len()
     }
 
     /// The store that reads are of.
@@ -124,9 +160,12 @@ impl MutantStore {
     }
 
     /// A store that was made by what was committed to this one, with a change to that.
-    pub(super) async fn copy(&self, change: fn(&mut Vec<Batches>)) -> Result<Arc<dyn Backend>, Error> {
+    pub(super) async fn copy(&self, change: fn(&mut Vec<Committed>)) -> Result<Arc<dyn Backend>, Error> {
         let copy = MemoryStore::new();
-        replay(&self.history, change, &copy).await?;
+        let handles = self.history.commits().iter().map(|commit| commit.handle + 1).max().unwrap_or(0);
+        let handle = |_| Ok(Arc::new(copy.handle()?) as Arc<dyn Backend>);
+        let stores: Vec<Arc<dyn Backend>> = (0..handles).map(handle).collect::<Result<_, Error>>()?;
+        replay(&self.history, change, &stores).await?;
         Ok(Arc::new(copy))
     }
 
@@ -138,9 +177,24 @@ impl MutantStore {
         }
         let rows = match self.fault {
             Fault::Order(order) => self.in_order(query, order).await?,
+            Fault::Chunks(size, change) => self.in_chunks(query, size, change).await?,
             _ => self.read().await?.select(query).await?,
         };
         Ok(rows.into_iter().map(|row| if whole { self.row_of(table, row) } else { row }).collect())
+    }
+
+    /// Rows of groups, those after so many from another store.
+    async fn in_chunks(&self, mut query: Query, size: usize, change: fn(&mut Vec<Committed>)) -> Selected {
+        let mut rest = query.clone();
+        if let (Some(first), Some(rest)) = (&mut query.each, &mut rest.each)
+            && first.values.len() > size
+        {
+            rest.values = first.values.split_off(size);
+        } else {
+            return self.inner.select(query).await;
+        }
+        let rest = self.copy(change).await?.select(rest).await?;
+        Ok([self.inner.select(query).await?, rest].concat())
     }
 
     /// Rows in the order of a comparison; a query for a part of the rows or of their columns is answered as it should be.

@@ -1,7 +1,7 @@
 //! Every broken store is caught by a case of each clause that it breaks, every case catches one; a store that is not
 //! broken passes everything.
 //!
-//! Prints the cases that catch a mutant: `cargo test -p mintaka-conformance --test mutants -- --nocapture NAME`.
+//! Prints the cases that catch a mutant: `cargo test -p mintaka-mutants --test mutants -- --nocapture NAME`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mintaka_conformance::cases::{self, Case};
-use mintaka_conformance::mutants::{self, HARMLESS, Mutant, mutated, sound};
-use mintaka_conformance::{Provision, model, run_case_within};
+use mintaka_conformance::{Provision, in_memory, model, run_case_within};
+use mintaka_mutants::{self as mutants, HARMLESS, Mutant, mutated};
 use tokio::runtime::{Builder, Runtime};
 
 /// A mutant may make a case wait for ever.
@@ -21,9 +21,9 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let caught = mutants::all().into_iter().map(|mutant| Trial::test(mutant.name, move || is_caught(&mutant)));
     let harmless =
-        HARMLESS.iter().map(|same| Trial::test(same.name, move || passes(&mutated(same, Arc::new(sound())))));
+        HARMLESS.iter().map(|same| Trial::test(same.name, move || passes(&mutated(same, Arc::new(in_memory())))));
     let more = [
-        Trial::test("a_sound_store_passes_every_case", || passes(&sound())),
+        Trial::test("a_sound_store_passes_every_case", || passes(&in_memory())),
         Trial::test("every_case_catches_a_mutant_of_its_clauses", every_case_catches_one),
         Trial::test("every_model_tells_a_mutant_of_its_chapters_from_the_reference", every_model_tells_one),
     ];
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn is_caught(mutant: &Mutant) -> Result<(), Failed> {
-    let provision = mutated(mutant, Arc::new(sound()));
+    let provision = mutated(mutant, Arc::new(in_memory()));
     for clause in mutant.breaks {
         let caught = failing(&provision, |case| case.clauses.contains(clause))?;
         if caught.is_empty() {
@@ -56,7 +56,7 @@ fn every_case_catches_one() -> Result<(), Failed> {
     let catches = |case: &Case| {
         mutants::all().iter().filter(|mutant| mutant.breaks.iter().any(|clause| case.clauses.contains(clause))).any(
             |mutant| {
-                let provision = mutated(mutant, Arc::new(sound()));
+                let provision = mutated(mutant, Arc::new(in_memory()));
                 runtime.block_on(run_case_within(case, &provision, PATIENCE)).is_err()
             },
         )
@@ -78,7 +78,8 @@ fn every_case_catches_one() -> Result<(), Failed> {
 fn every_model_tells_one() -> Result<(), Failed> {
     let runtime = runtime()?;
     for model in model::ALL {
-        let differs = |mutant: &Mutant| (model.run)(&runtime, Arc::new(mutated(mutant, Arc::new(sound()))), 0).is_err();
+        let differs =
+            |mutant: &Mutant| (model.run)(&runtime, Arc::new(mutated(mutant, Arc::new(in_memory()))), 0).is_err();
         let told = mutants::all()
             .into_iter()
             .filter(|mutant| mutant.breaks.iter().all(|clause| clause.starts_with(model.chapters)))

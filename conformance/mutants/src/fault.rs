@@ -8,7 +8,7 @@ use mintaka_core::{
     Aggregate, Batch, Batches, Caps, ColumnDef, Done, Error, Filter, Heads, Key, Op, Outcome, Query, Row, Table, Value,
 };
 
-use super::store::MutantStore;
+use super::store::{Committed, MutantStore};
 
 /// Rows by key, as a store answers them.
 pub(super) type Got = Result<Vec<Option<Row>>, Error>;
@@ -68,15 +68,23 @@ pub(crate) enum Fault {
     Answer(fn(Answer) -> Answer),
 
     /// Reads are of a store to which this was committed, instead of all that was.
-    Reads(fn(&mut Vec<Batches>)),
+    Reads(fn(&mut Vec<Committed>)),
     /// What is there when it is opened again was made by this, instead of by all that was committed.
-    Reopening(fn(&mut Vec<Batches>)),
+    Reopening(fn(&mut Vec<Committed>)),
     /// A fault that it has once it is opened again.
     Reopened(&'static Fault),
+    /// A fault that handles have which are opened beside the first.
+    Another(&'static Fault),
+    /// Of a read of many keys or groups, those after so many are of a store to which this was committed.
+    Chunks(usize, fn(&mut Vec<Committed>)),
+    /// Retiring a writer does nothing.
+    NeverRetires,
     /// Closing it does nothing.
     NeverCloses,
     /// It cannot be opened again.
     OpensOnce,
     /// It says that it is durable, and is not there again.
     PromisesDurability,
+    /// It says that many processes may have it open, and cannot be opened beside itself.
+    PromisesManyProcesses,
 }

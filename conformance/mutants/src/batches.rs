@@ -6,7 +6,7 @@ use super::Mutant;
 use super::fault::{Answer, Fault};
 use super::ops::changed_in_vain;
 use super::store::MutantStore;
-use crate::lab::is_committed;
+use mintaka_conformance::lab::is_committed;
 
 pub(super) static ALL: &[Mutant] = &[
     Mutant::new(

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mintaka_conformance::{cases, clause::CLAUSES, mutants};
+use mintaka_conformance::{cases, clause::CLAUSES};
+use mintaka_mutants as mutants;
 
 fn clause_ids() -> BTreeSet<&'static str> {
     CLAUSES.iter().map(|clause| clause.id).collect()
